@@ -1,0 +1,2 @@
+"""Crowdfall."""
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Who trades: one file a participant, one small protocol."""

@@ -1,0 +1,187 @@
+"""What a participant is: frozen terms and three functions over arrays.
+
+``open`` says what it holds at the start, ``decide`` what it orders in a bar, ``plan`` (once at the
+close, after settlement) what it will do next session. A participant sees a ``View`` of what is
+public and an ``Account`` of its own books, never another's. It only decides: the engine executes,
+fills, marks, margins and books, so conservation is proved once.
+
+Shapes: P paths, R own books (cells), G size groups, U underlyings (ic, im), N stocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final, Protocol
+
+import numpy as np
+
+from crowdfall.market.snapshot import Market
+from crowdfall.types import Bool, Float64, Int64
+
+UNDERLYINGS: Final = ("ic", "im")
+GROUP_OF: Final = (1, 2)
+"""Size group under each underlying: IC on CSI 500, IM on CSI 1000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnockInMap:
+    """The street's notes by bucket, all shape (B,): level, yuan, and underlying (0 IC, 1 IM)."""
+
+    level: Float64
+    notional: Float64
+    underlying: Int64
+
+    def by_underlying(self, amount: Float64) -> Float64:
+        """Sum amounts (P, B) by underlying, (P, 2)."""
+        first = self.underlying == 0
+        return np.stack([amount[:, first].sum(axis=1), amount[:, ~first].sum(axis=1)], axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a participant needs to build its first positions.
+
+    ``draw(cell)`` gives uniforms of shape (P, N) that belong to that cell alone, so switching one
+    participant off never moves another's draws. ``group_float``: free float by group, yuan, (G,);
+    ``knock_in_map`` is what
+    brokers publish of the street's notes; empty where there are no dealers.
+    """
+
+    market: Market
+    paths: int
+    group_float: Float64
+    open_interest: Float64
+    knock_in_map: KnockInMap
+    draw: Callable[[str], Float64]
+    schedule: Float64  # rescue by session, bar and group, yuan: (T, K, G)
+
+
+@dataclass(kw_only=True)
+class Positions:
+    """First positions: shares (P, R, N), cash (P, R), futures in yuan (P, R, U), capital (P, R).
+
+    ``hedge_mix`` (R, U) names how a hedged book splits its short; zeros for books without a hedge.
+    ``capped``: the books respect the participation limit of funds; ``buys``: they may buy stock;
+    ``financing``: yearly rate on what they borrow. ``benchmark`` (R,): size group whose index a
+    book is measured against; empty for none.
+    """
+
+    cells: tuple[str, ...]
+    shares: Float64
+    cash: Float64
+    futures: Float64
+    capital: Float64
+    hedge_mix: Float64
+    capped: bool = False
+    buys: bool = False
+    financing: float = 0.0
+    benchmark: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A participant's own books at the last mark, yuan; ratios as fractions.
+
+    ``drawdown``: fall of nav from its highest close, positive. ``excess``: return since the start
+    less the benchmark's (zero without one). ``group_value``: stock by size group, (P, R, G).
+    """
+
+    equity: Float64
+    stock_value: Float64
+    group_value: Float64
+    futures: Float64
+    cash: Float64
+    nav: Float64
+    drawdown: Float64
+    excess: Float64
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What everybody may know before a bar.
+
+    ``memory`` (P, G): three-day memory of group returns; ``locked`` (P, G): share of a group at
+    its lower limit, ``locked_small`` (P,) the same without CSI 300; ``calm`` (P, G): share of
+    stress that a credible rescue leaves, 1 without one; ``basis`` (P, U): log gap of the main
+    contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
+    (P, G): yuan bought by the national team in the bar before.
+    """
+
+    date: date
+    session: int
+    bar: int
+    bars: int
+    memory: Float64
+    locked: Float64
+    locked_small: Float64
+    calm: Float64
+    basis: Float64
+    spot: Float64
+    rescue: Float64
+    own: Account
+
+    @property
+    def dt(self) -> float:
+        """Return the length of a bar in days."""
+        return 1.0 / self.bars
+
+
+@dataclass(kw_only=True)
+class Orders:
+    """Orders of one bar. None means nothing of that sort.
+
+    ``sell_share`` (P, R, G): fraction of sellable stock in each group; ``sell`` and ``buy``
+    (P, R, G): yuan, spread over the group by holding and by free float; ``futures`` (P, R, U):
+    yuan, + to buy; ``follow_wanted`` (P, R): how much of a hedge follows wanted instead of filled
+    sales; ``forced`` (P, R): sold by the broker.
+    """
+
+    sell_share: Float64 | None = None
+    sell: Float64 | None = None
+    buy: Float64 | None = None
+    futures: Float64 | None = None
+    follow_wanted: Float64 | None = None
+    forced: Bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """Something a participant did or suffered at the close: becomes an event."""
+
+    path: int
+    cell: str
+    kind: str
+    amount: float
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What a participant changes at the close: ``capital`` (P, R) is put in (+) or out (-)."""
+
+    capital: Float64 | None = None
+    notices: list[Notice] = field(default_factory=list)
+    status: list[list[str]] | None = None  # (P, R)
+
+
+class State(Protocol):
+    """A participant's own memory between bars; each participant has its own type."""
+
+
+class Participant(Protocol):
+    """Frozen terms that can open, decide and plan."""
+
+    enabled: bool
+
+    def open(self, opening: Opening) -> tuple[Positions, State]:
+        """Return the first positions and the state."""
+        ...
+
+    def decide(self, view: View, state: State) -> Orders | None:
+        """Return the orders of this bar, or None."""
+        ...
+
+    def plan(self, view: View, state: State) -> Plan | None:
+        """Decide at the close what holds for the next session."""
+        ...

@@ -1,0 +1,1 @@
+"""How a step runs: clearing, margin, ledger, randomness, ensembles."""

@@ -1,0 +1,112 @@
+"""The close of a session: settlement, interest, decisions for the next one, events."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crowdfall.agents.protocol import Plan
+from crowdfall.engine.crowd import Member, account
+from crowdfall.engine.depth import recognise
+from crowdfall.engine.ledger import pay_interest, value_books
+from crowdfall.engine.record import Record
+from crowdfall.engine.run_state import Run
+from crowdfall.engine.step import view
+from crowdfall.market.snapshot import GROUPS
+from crowdfall.types import Float64
+
+LOCK_EVENT = 0.10
+LOCKED_OUT = 0.5
+"""Shares from which a locked group, or a seller's unfilled orders, become an event."""
+
+
+def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
+    """Settle the session and let every participant plan the next.
+
+    1. Futures settle at the mean of the last hour; margin runs on it. 2. Interest. 3. Books are
+    marked; participants plan; capital moves. 4. A rescue seen for the first time is recognised.
+    5. The session is recorded.
+    """
+    futures, ledger = run.futures, run.ledger
+    settle = futures.settle_sum / min(2, run.setting.bars)
+    futures.settle_sum[:] = 0.0
+    run.tally.interest += pay_interest(ledger, days_since)
+    before = ledger.stock_value
+    ledger.held_back[:] = 0.0
+    every = np.arange(ledger.cash.shape[1], dtype=np.int64)
+    value_books(ledger, run.prices.price, run.setting, every)
+    ledger.stock_value = ledger.group_value.sum(axis=2)
+    everything = run.accounts(settle)
+    ledger.peak_nav = np.maximum(ledger.peak_nav, everything.nav)
+    _market_events(run, record, day)
+    for member in run.members:
+        plan = member.terms.plan(
+            view(run, day, run.setting.bars, account(member, everything)), member.state
+        )
+        _apply(run, record, member, plan, day)
+    recognise(run.prices)
+    futures.previous_settle = settle
+    record.close(run, day, before, settle)
+    run.tally.clear()
+    run.calls[:] = 0
+
+
+def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int) -> None:
+    statuses = None
+    if plan is not None:
+        if plan.capital is not None:
+            run.ledger.cash[:, member.rows] += plan.capital
+            run.ledger.capital[:, member.rows] += plan.capital
+            run.tally.capital[:, member.rows] += plan.capital
+        for notice in plan.notices:
+            run.calls[notice.path] += notice.kind == "margin_call"
+            record.event(
+                notice.path, day, run.setting.bars, member.name, notice.cell, notice.kind,
+                notice.amount,
+            )  # fmt: skip
+        statuses = plan.status
+    record.status(member.rows, statuses)
+
+
+def _market_events(run: Run, record: Record, day: int) -> None:
+    bars = run.setting.bars
+    for member in run.members:
+        rows = member.rows
+        if member.name == "national_team":
+            _rescue_events(run, record, run.tally.bought[:, rows].sum(axis=1), day)
+        _sale_events(run, record, member, day)
+    for p, g in zip(*np.nonzero(run.prices.locked_share >= LOCK_EVENT), strict=True):
+        share = float(run.prices.locked_share[p, g])
+        record.event(int(p), day, bars, GROUPS[g], "all", "limit_lock", share)
+
+
+def _rescue_events(run: Run, record: Record, bought: Float64, day: int) -> None:
+    for p, g in zip(*np.nonzero(bought > 0.0), strict=True):
+        record.event(
+            int(p), day, run.setting.bars, "national_team", GROUPS[g], "rescue",
+            float(bought[p, g]),
+        )  # fmt: skip
+
+
+def _sale_events(run: Run, record: Record, member: Member, day: int) -> None:
+    tally, rows, bars = run.tally, member.rows, run.setting.bars
+    forced = tally.forced[:, rows]
+    for p, r in zip(*np.nonzero(forced > 0.0), strict=True):
+        record.event(
+            int(p), day, bars, member.name, member.cells[r], "forced_sale", float(forced[p, r])
+        )
+    wanted = tally.wanted_sold[:, rows].sum(axis=2)
+    left = wanted - tally.sold[:, rows].sum(axis=2)
+    for p, r in zip(*np.nonzero((left > LOCKED_OUT * wanted) & (wanted > 1e6)), strict=True):
+        record.event(
+            int(p), day, bars, member.name, member.cells[r], "locked_out", float(left[p, r])
+        )
+
+
+def policy_events(run: Run, record: Record, day: int) -> None:
+    """Write the policies that begin this session."""
+    today = run.setting.days[day]
+    for event in run.setting.scenario.policy:
+        if event.start == today:
+            size = max(event.shares.values(), default=0.0)
+            for p in range(run.paths):
+                record.event(p, day, event.start_bar, "policy", event.title, "policy", size)

@@ -1,0 +1,155 @@
+"""The participants of a run: who is in, whose books are whose, and their orders put together."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+
+import numpy as np
+
+from crowdfall.agents.dealers import SnowballDealers
+from crowdfall.agents.protocol import (
+    UNDERLYINGS,
+    Account,
+    KnockInMap,
+    Opening,
+    Orders,
+    Participant,
+    Positions,
+    State,
+)
+from crowdfall.engine.random import uniforms
+from crowdfall.engine.setting import Setting
+from crowdfall.scenarios.inputs import rescue_schedule
+from crowdfall.scenarios.schema import Agents
+from crowdfall.types import Bool, Float64
+
+
+@dataclass(kw_only=True)
+class Member:
+    """One participant in a block: its terms, its state, and its rows of the ledger."""
+
+    name: str
+    terms: Participant
+    state: State
+    rows: slice
+    cells: tuple[str, ...]
+    benchmark: tuple[int, ...]
+
+
+@dataclass(kw_only=True)
+class Book:
+    """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U)."""
+
+    share: Float64
+    buy: Float64
+    futures: Float64
+    follow_wanted: Float64
+    forced: Bool
+
+
+def gather(
+    setting: Setting, first_path: int, paths: int
+) -> tuple[list[Member], list[Positions]]:
+    """Open every enabled participant, in the order of the scenario schema."""
+    opening = _opening(setting, first_path, paths)
+    members: list[Member] = []
+    positions: list[Positions] = []
+    row = 0
+    for item in fields(Agents):
+        terms: Participant = getattr(setting.scenario.agents, item.name)
+        if not terms.enabled:
+            continue
+        first, state = terms.open(opening)
+        rows = slice(row, row + len(first.cells))
+        members.append(
+            Member(
+                name=item.name, terms=terms, state=state, rows=rows, cells=first.cells,
+                benchmark=first.benchmark,
+            )
+        )  # fmt: skip
+        positions.append(first)
+        row = rows.stop
+    return members, positions
+
+
+def _opening(setting: Setting, first_path: int, paths: int) -> Opening:
+    dealers = setting.scenario.agents.snowball_dealers
+    empty = np.zeros(0)
+    nothing = KnockInMap(level=empty, notional=empty, underlying=np.zeros(0, np.int64))
+    count = len(setting.market.stocks)
+
+    def draw(cell: str) -> Float64:
+        step = zlib.crc32(cell.encode())
+        return uniforms(setting.seed, "holdings", first_path, step, (paths, count))
+
+    return Opening(
+        market=setting.market,
+        paths=paths,
+        group_float=setting.group_float,
+        open_interest=setting.open_interest,
+        knock_in_map=dealers.knock_in_map() if dealers.enabled else nothing,
+        draw=draw,
+        schedule=rescue_schedule(setting.scenario, setting.days),
+    )
+
+
+def empty_orders(paths: int, books: int, groups: int) -> Book:
+    """Return a book of no orders."""
+    return Book(
+        share=np.zeros((paths, books, groups)),
+        buy=np.zeros((paths, books, groups)),
+        futures=np.zeros((paths, books, len(UNDERLYINGS))),
+        follow_wanted=np.zeros((paths, books)),
+        forced=np.zeros((paths, books), bool),
+    )
+
+
+def enter(book: Book, rows: slice, orders: Orders, sellable: Float64) -> None:
+    """Put a participant's orders into its rows; amounts to sell become shares of what it has."""
+    if orders.sell_share is not None:
+        book.share[:, rows] = orders.sell_share
+    if orders.sell is not None:
+        share = orders.sell / np.maximum(sellable, 1.0)
+        book.share[:, rows] = np.clip(share, 0.0, 1.0)
+    if orders.buy is not None:
+        book.buy[:, rows] = orders.buy
+    if orders.futures is not None:
+        book.futures[:, rows] = orders.futures
+    if orders.follow_wanted is not None:
+        book.follow_wanted[:, rows] = orders.follow_wanted
+    if orders.forced is not None:
+        book.forced[:, rows] = orders.forced
+
+
+def suspend_sales(
+    book: Book, members: Sequence[Member], setting: Setting, day: date, bar: int
+) -> None:
+    """Take away the share of sales that a ban in force suspends."""
+    if not setting.scenario.channels.sell_ban:
+        return
+    for event in setting.scenario.policy:
+        last = event.end or event.start
+        begun = day > event.start or (day == event.start and bar >= event.start_bar)
+        if event.kind != "sell_ban" or not (begun and day <= last):
+            continue
+        for member in members:
+            book.share[:, member.rows] *= 1.0 - event.shares.get(member.name, 0.0)
+
+
+def knocked_in(members: Sequence[Member]) -> Float64 | None:
+    """Return the knocked-in share of the dealers' notes (P, 2), None without dealers."""
+    from crowdfall.agents.dealers import knocked_in_share
+
+    for member in members:
+        if isinstance(member.terms, SnowballDealers):
+            return knocked_in_share(member.state)  # type: ignore[arg-type]
+    return None
+
+
+def account(member: Member, everything: Account) -> Account:
+    """Return a participant's own rows of the accounts of all."""
+    own = {f.name: getattr(everything, f.name)[:, member.rows] for f in fields(Account)}
+    return Account(**own)

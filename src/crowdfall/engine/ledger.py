@@ -1,0 +1,141 @@
+"""Who owns what: shares, cash and futures of every book, and of the background market.
+
+The background holds every share that no participant holds and takes the other side of every
+trade; fees and interest have accounts of their own. So shares are conserved stock by stock and
+cash in total, and the background is the named residual holder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crowdfall.agents.protocol import Positions
+from crowdfall.engine.kernels import group_values
+from crowdfall.engine.setting import Setting
+from crowdfall.types import Bool, Float64, Int64
+
+
+@dataclass(kw_only=True)
+class Ledger:
+    """Books of a block. P paths, R books, S books that may buy, N stocks, U underlyings.
+
+    ``held_back`` (P, S, N): shares bought today (T+1), ``slot`` (R,): their row, -1 for books that
+    never buy. ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far.
+    """
+
+    shares: Float64
+    held_back: Float64
+    slot: Int64
+    cash: Float64
+    units: Float64
+    capital: Float64
+    peak_nav: Float64
+    stock_value: Float64  # (P, R) at the last close
+    group_value: Float64  # (P, R, G) sellable at the last valuation
+    hedge_mix: Float64
+    capped: Bool
+    financing: Float64
+    background: Float64
+    background_cash: Float64
+    background_units: Float64
+    fees: Float64
+    interest: Float64
+
+    @property
+    def uncapped(self) -> Int64:
+        """Return the books that order by amount, valued every bar."""
+        return np.flatnonzero(~self.capped).astype(np.int64)
+
+    def longs(self) -> Float64:
+        """Return the long futures of all books and the background, units, (P, U)."""
+        held = np.maximum(self.units, 0.0).sum(axis=1)
+        return np.asarray(held + np.maximum(self.background_units, 0.0))
+
+    def cash_total(self) -> Float64:
+        """Return all cash (P,): constant but for capital put in."""
+        return (
+            self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest
+        )
+
+
+def open_ledger(
+    positions: list[Positions], futures_price: Float64, setting: Setting
+) -> Ledger:
+    """Return the ledger that holds all first positions; the background holds the rest."""
+    shares = np.concatenate([p.shares for p in positions], axis=1)
+    paths, books, count = shares.shape
+    futures = np.concatenate([p.futures for p in positions], axis=1)
+    units = futures / futures_price[:, None, :]
+    buys = np.concatenate([np.full(len(p.cells), p.buys) for p in positions])
+    slot = np.where(buys, np.cumsum(buys) - 1, -1).astype(np.int64)
+    capital = np.concatenate([p.capital for p in positions], axis=1)
+    issued = setting.market.stocks.float_cap / setting.market.stocks.close
+    return Ledger(
+        shares=shares,
+        held_back=np.zeros((paths, max(int(buys.sum()), 1), count)),
+        slot=slot,
+        cash=np.concatenate([p.cash for p in positions], axis=1),
+        units=units,
+        capital=capital,
+        peak_nav=np.ones((paths, books)),
+        stock_value=np.zeros((paths, books)),
+        group_value=np.zeros((paths, books, len(setting.edges) - 1)),
+        hedge_mix=np.concatenate([p.hedge_mix for p in positions]),
+        capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
+        financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
+        background=issued - shares.sum(axis=1),
+        background_cash=np.zeros(paths),
+        background_units=-units.sum(axis=1),
+        fees=np.zeros(paths),
+        interest=np.zeros(paths),
+    )
+
+
+def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) -> None:
+    """Mark the sellable stock of some books by size group, in place."""
+    group_values(
+        ledger.shares, ledger.held_back, ledger.slot, price, setting.edges, books,
+        ledger.group_value,
+    )  # fmt: skip
+
+
+def charge(ledger: Ledger, bought: Float64, sold: Float64, setting: Setting) -> Float64:
+    """Book stock trades (P, R, G), yuan, and their costs; return the costs, (P, R)."""
+    costs = setting.costs
+    cost = bought.sum(axis=2) * costs.buy + sold.sum(axis=2) * costs.sell
+    net = sold.sum(axis=2) - bought.sum(axis=2)
+    ledger.cash += net - cost
+    ledger.background_cash -= net.sum(axis=1)
+    ledger.fees += cost.sum(axis=1)
+    return np.asarray(cost)
+
+
+def trade_futures(
+    ledger: Ledger, order: Float64, price: Float64, setting: Setting
+) -> Float64:
+    """Fill futures orders (P, R, U), yuan, against the background; return the fees, (P, R)."""
+    units = order / price[:, None, :]
+    ledger.units += units
+    ledger.background_units -= units.sum(axis=1)
+    fee = np.abs(order).sum(axis=2) * setting.costs.futures
+    ledger.cash -= fee
+    ledger.fees += fee.sum(axis=1)
+    return np.asarray(fee)
+
+
+def mark_futures(ledger: Ledger, change: Float64) -> Float64:
+    """Settle a change of futures prices (P, U), points, into cash; return it by book (P, R, U)."""
+    gain = ledger.units * change[:, None, :]
+    ledger.cash += gain.sum(axis=2)
+    ledger.background_cash += (ledger.background_units * change).sum(axis=1)
+    return np.asarray(gain)
+
+
+def pay_interest(ledger: Ledger, days: float) -> Float64:
+    """Charge interest on borrowed cash for calendar days; return it, negative, (P, R)."""
+    due = np.minimum(ledger.cash, 0.0) * ledger.financing * days / 365
+    ledger.cash += due
+    ledger.interest -= due.sum(axis=1)
+    return np.asarray(due)

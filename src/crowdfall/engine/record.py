@@ -1,0 +1,288 @@
+"""From the state of each close to the tables of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crowdfall.engine.crowd import knocked_in
+from crowdfall.engine.futures import curve, spot
+from crowdfall.engine.run_state import Run
+from crowdfall.market.snapshot import GROUPS, INDICES
+from crowdfall.rules.futures import contract_months, last_trading_day
+from crowdfall.results.schema import CONTRACT_RANKS, column_names
+from crowdfall.types import Float64
+
+if TYPE_CHECKING:
+    import polars as pl
+
+UNDERLYINGS = ("ic", "im")
+RESCUED = ("csi300", "csi500", "csi1000", "csi2000")
+Row = dict[str, Any]
+
+
+@dataclass(kw_only=True)
+class Record:
+    """Columns of every table, one entry a session, each of shape (P, ...)."""
+
+    daily: list[Row] = field(default_factory=list)
+    futures: list[Row] = field(default_factory=list)
+    agents: list[Row] = field(default_factory=list)
+    flows: list[Row] = field(default_factory=list)
+    events: list[tuple[Any, ...]] = field(default_factory=list)
+    statuses: list[tuple[slice, list[list[str]] | None]] = field(default_factory=list)
+
+    def event(
+        self, path: int, day: int, bar: int, agent: str, cell: str, kind: str, amount: float
+    ) -> None:
+        """Write one event."""
+        self.events.append((path, day, bar, agent, cell, kind, amount))
+
+    def status(self, rows: slice, names: list[list[str]] | None) -> None:
+        """Keep the status of a participant's books until the close is written."""
+        self.statuses.append((rows, names))
+
+    def close(self, run: Run, day: int, before: Float64, settle: Float64) -> None:
+        """Write the close of a session."""
+        everything = run.accounts()
+        self.daily.append(_daily(run, day, everything))
+        self.futures.append(_futures(run, day, settle))
+        self.agents.append(_agents(run, before, everything, self.statuses))
+        self.flows.append(_flows(run))
+        self.statuses = []
+
+
+def _daily(run: Run, day: int, everything: Any) -> Row:  # noqa: ANN401
+    prices, tally, setting = run.prices, run.tally, run.setting
+    row: Row = {}
+    for name in INDICES:
+        g = GROUPS.index(name)
+        row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
+        row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
+    months = _months(run, day)
+    basis = curve(run.futures, run.ledger, setting, setting.days[day], [m[1] for m in months])
+    interest = open_interest(run)
+    for u, name in enumerate(UNDERLYINGS):
+        for k, rank in enumerate(CONTRACT_RANKS):
+            row[f"basis_{rank}_{name}"] = basis[:, u, k]
+        row[f"open_interest_{name}"] = interest[:, u]
+    row["limit_down_count"] = prices.down.copy()
+    row["limit_up_count"] = prices.up.copy()
+    row["limit_down_touched"] = prices.touched[:, setting.counted].sum(axis=1)
+    row["stocks"] = np.full(run.paths, int(setting.counted.sum()))
+    _turnover(run, row)
+    shares = knocked_in(run.members)
+    dealers = _rows(run, "snowball_dealers")
+    for u, name in enumerate(UNDERLYINGS):
+        index = ("csi500", "csi1000")[u]
+        row[f"knocked_in_share_{index}"] = np.zeros(run.paths) if shares is None else shares[:, u]
+        row[f"dealer_futures_{name}"] = everything.futures[:, dealers, u].sum(axis=1)
+    row["margin_calls"] = run.calls.copy()
+    row["forced_sales"] = tally.forced.sum(axis=1)
+    row["unfilled_sales"] = np.maximum(tally.wanted_sold - tally.sold, 0.0).sum(axis=(1, 2))
+    leveraged = run.ledger.financing > 0.0
+    row["broker_shortfall"] = np.maximum(0.0, -everything.equity[:, leveraged]).sum(axis=1)
+    team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
+    for index in RESCUED:
+        row[f"rescue_{index}"] = team[:, GROUPS.index(index)]
+    row["loop_gain"] = np.full(run.paths, np.nan)
+    return row
+
+
+def _rows(run: Run, name: str) -> slice:
+    found = [member.rows for member in run.members if member.name == name]
+    return found[0] if found else slice(0, 0)
+
+
+def _turnover(run: Run, row: Row) -> None:
+    # Background trading is ADV, except in names locked at their limit: a volume law of its own
+    # is not modelled yet, so shares react to participants' trades and locks only.
+    setting, prices = run.setting, run.prices
+    adv = np.add.reduceat(setting.market.stocks.adv, setting.edges[:-1])
+    traded = (run.tally.bought + run.tally.sold).sum(axis=1)
+    by_group = adv * (1.0 - prices.locked_share) + traded
+    row["turnover"] = by_group.sum(axis=1)
+    for g, name in enumerate(GROUPS):
+        row[f"turnover_share_{name}"] = by_group[:, g] / row["turnover"]
+        row[f"depth_{name}"] = prices.depth[:, g].copy()
+
+
+def open_interest(run: Run) -> Float64:
+    """Return open interest in yuan, all months, (P, U): the first one moved by net longs."""
+    units = run.first_open_units + run.ledger.longs() - run.first_longs
+    return np.asarray(np.maximum(units, 0.0) * run.futures.price)
+
+
+def _months(run: Run, day: int) -> list[tuple[str, Any]]:
+    today = run.setting.days[day]
+    return [
+        (f"{year % 100:02d}{month:02d}", last_trading_day(year, month))
+        for year, month in contract_months(today)
+    ]
+
+
+def _futures(run: Run, day: int, settle: Float64) -> Row:
+    setting = run.setting
+    months = _months(run, day)
+    lasts = [last for _, last in months]
+    basis = curve(run.futures, run.ledger, setting, setting.days[day], lasts)
+    index = spot(run.prices, setting)
+    close = index[:, :, None] * (1.0 + basis)
+    shift = settle / run.futures.price
+    share, volume = month_shares(run)
+    traded = run.tally.futures_bought + run.tally.futures_sold
+    return {
+        "contract": [f"{u.upper()}{month}" for u in UNDERLYINGS for month, _ in months],
+        "underlying": [u for u in UNDERLYINGS for _ in months],
+        "rank": [rank for _ in UNDERLYINGS for rank in CONTRACT_RANKS],
+        "settle": close * shift[:, :, None],
+        "close": close,
+        "basis": basis,
+        "volume": volume * (1.0 + 0.0 * close) + traded.sum(axis=1)[:, :, None] * share,
+        "open_interest": open_interest(run)[:, :, None] * share,
+    }
+
+
+def month_shares(run: Run) -> tuple[Float64, Float64]:
+    """Return the share of open interest, and the calm volume in yuan, by month, (U, 4)."""
+    share, volume = np.zeros((2, len(UNDERLYINGS), len(CONTRACT_RANKS)))
+    for u, name in enumerate(UNDERLYINGS):
+        for k, quote in enumerate(run.setting.market.contracts(name)[: len(CONTRACT_RANKS)]):
+            points = quote.multiplier * quote.close
+            share[u, k] = quote.open_interest * points
+            volume[u, k] = quote.volume * points
+    return share / np.maximum(share.sum(axis=1, keepdims=True), 1.0), volume
+
+
+def _agents(run: Run, before: Float64, now: Any, statuses: list[Any]) -> Row:  # noqa: ANN401
+    tally, ledger = run.tally, run.ledger
+    bought, sold = tally.bought.sum(axis=2), tally.sold.sum(axis=2)
+    short = np.abs(now.futures).sum(axis=2)
+    held = now.stock_value > 1.0
+    invested = ledger.capital > 0.0
+    benchmarked = np.concatenate(
+        [np.full(len(m.cells), bool(m.benchmark)) for m in run.members] or [np.zeros(0, bool)]
+    )
+    status = np.full(held.shape, "open", dtype="<U8")
+    for rows, names in statuses:
+        if names is not None:
+            status[:, rows] = names
+    nothing = np.nan
+    return {
+        "equity": now.equity,
+        "stock_value": now.stock_value.copy(),
+        "cash": ledger.cash.copy(),
+        "futures_ic": now.futures[:, :, 0],
+        "futures_im": now.futures[:, :, 1],
+        "gross": now.stock_value + short,
+        "net": now.stock_value + now.futures.sum(axis=2),
+        "leverage": np.where(
+            now.equity > 0, now.stock_value / np.maximum(now.equity, 1e-9), nothing
+        ),
+        "margin_ratio": np.where(held, now.equity / np.maximum(now.stock_value, 1.0), nothing),
+        "nav": np.where(invested, now.nav, nothing),
+        "excess": np.where(benchmarked, now.excess, nothing),
+        "pnl_stock": now.stock_value - before - bought + sold,
+        "pnl_futures": tally.gain - tally.basis_gain,
+        "pnl_basis": tally.basis_gain.copy(),
+        "pnl_financing": tally.interest.copy(),
+        "pnl_costs": -tally.costs,
+        "capital_flow": tally.capital.copy(),
+        "stock_bought": bought,
+        "stock_sold": sold,
+        "status": status,
+    }
+
+
+def _flows(run: Run) -> Row:
+    tally = run.tally
+    stock = {"bought": tally.bought, "sold": tally.sold,
+             "wanted_bought": tally.wanted_bought, "wanted_sold": tally.wanted_sold}  # fmt: skip
+    futures = {"bought": tally.futures_bought, "sold": tally.futures_sold,
+               "wanted_bought": tally.futures_bought, "wanted_sold": tally.futures_sold}  # fmt: skip
+    other = {"bought": "sold", "sold": "bought", "wanted_bought": "sold", "wanted_sold": "bought"}
+    row: Row = {}
+    for name in stock:
+        parts = [
+            np.concatenate(
+                [stock[name][:, m.rows].sum(axis=1), futures[name][:, m.rows].sum(axis=1)], axis=1
+            )
+            for m in run.members
+        ]
+        mirror = np.concatenate(
+            [stock[other[name]].sum(axis=1), futures[other[name]].sum(axis=1)], axis=1
+        )
+        row[name] = np.stack([*parts, mirror], axis=1)  # (P, M + 1, G + U)
+    return row
+
+
+def tables(record: Record, run: Run) -> dict[str, pl.DataFrame]:
+    """Return the tables of a block, path by path, in the columns of ``results.schema``."""
+    import polars as pl
+
+    days, paths = list(run.setting.days), run.paths
+    where = np.arange(run.first_path, run.first_path + paths)
+    kinds = [m.name for m in run.members for _ in m.cells]
+    cells = [cell for m in run.members for cell in m.cells]
+    names = [m.name for m in run.members] + ["background"]
+    places = [*GROUPS, *UNDERLYINGS]
+    labels = record.futures[0]
+    out = {
+        "daily": _frame(record.daily, where, days, {}),
+        "futures": _frame(record.futures, where, days, {
+            key: [label for row in record.futures for label in row[key]]
+            for key in ("contract", "underlying", "rank")
+        }, len(labels["contract"])),
+        "agents": _frame(record.agents, where, days, {
+            "kind": kinds * len(days), "cell": cells * len(days)
+        }, len(cells)),
+        "flows": _frame(record.flows, where, days, {
+            "kind": [n for n in names for _ in places] * len(days),
+            "place": places * len(names) * len(days),
+        }, len(names) * len(places)),
+        "events": _events(record.events, run.first_path, days),
+    }  # fmt: skip
+    return {
+        name: frame.select(column_names(name)).fill_nan(None) if isinstance(frame, pl.DataFrame)
+        else frame
+        for name, frame in out.items()
+    }
+
+
+def _frame(
+    rows: list[Row], paths: Any, days: list[Any], labels: dict[str, list[str]], width: int = 1  # noqa: ANN401
+) -> pl.DataFrame:
+    import polars as pl
+
+    columns: dict[str, Any] = {
+        "path": np.repeat(paths, len(days) * width),
+        "date": days * len(paths) if width == 1 else np.tile(
+            np.repeat(np.array(days, dtype="datetime64[D]"), width), len(paths)
+        ),
+    }
+    for key, values in labels.items():
+        columns[key] = values * len(paths)
+    for key, value in rows[0].items():
+        if key in labels:
+            continue
+        stacked = np.stack([row[key] for row in rows], axis=1)  # (P, T, ...)
+        flat = stacked.reshape(-1)
+        columns[key] = flat.astype(str) if value.dtype.kind == "U" else flat
+    return pl.DataFrame(columns).with_columns(pl.col("date").cast(pl.Date))
+
+
+def _events(events: list[tuple[Any, ...]], first_path: int, days: list[Any]) -> pl.DataFrame:
+    import polars as pl
+
+    schema = {"path": pl.Int64, "day": pl.Int64, "bar": pl.Int64, "agent": pl.String,
+              "cell": pl.String, "kind": pl.String, "amount": pl.Float64}  # fmt: skip
+    frame = pl.DataFrame(events, schema=schema, orient="row")
+    frame = frame.with_row_index("order").sort("path", "day", "bar", "order")
+    return frame.with_columns(
+        (pl.col("path") + first_path),
+        pl.Series("date", days, dtype=pl.Date).gather(frame["day"]).alias("date"),
+        pl.int_range(pl.len(), dtype=pl.Int64).over("path").alias("event"),
+        pl.lit(None, dtype=pl.Int64).alias("cause"),
+    )

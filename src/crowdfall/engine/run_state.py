@@ -1,0 +1,165 @@
+"""All that a block of paths carries through its sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crowdfall.agents.protocol import Account
+from crowdfall.engine import kernels
+from crowdfall.engine.crowd import Book, Member, gather
+from crowdfall.engine.futures import hedge_short, open_futures, spot
+from crowdfall.engine.ledger import Ledger, open_ledger, value_books
+from crowdfall.engine.scratch import Scratch, Tally
+from crowdfall.engine.setting import MICROCAP, Setting
+from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
+from crowdfall.engine.targets import draw_days
+from crowdfall.types import Float64, Int64
+
+
+@dataclass(kw_only=True)
+class Run:
+    """A block: its setting, state, ledger, participants and the day's sums."""
+
+    setting: Setting
+    first_path: int
+    prices: Prices
+    futures: FuturesState
+    ledger: Ledger
+    members: list[Member]
+    scratch: Scratch
+    tally: Tally
+    strength: Float64  # (N,) stock impact in log price per unit of volume^exponent
+    factors: Factors | None
+    solving: bool
+    drawn_days: Float64
+    drawn: Float64
+    rescue: Float64
+    last_level: Float64
+    volume_unit: Float64
+    calls: Int64  # margin calls at this close, (P,)
+    first_longs: Float64  # of participants and background, units, (P, U)
+    first_open_units: Float64  # (P, U)
+
+    @property
+    def paths(self) -> int:
+        """Return the number of paths in the block."""
+        return len(self.prices.market)
+
+    def basis_ratio(self) -> Float64:
+        """Return futures / spot - 1 of the main contracts, (P, U)."""
+        return np.asarray(self.futures.price / spot(self.prices, self.setting) - 1.0)
+
+    def update_levels(self) -> None:
+        """Set the index levels of the groups from the prices."""
+        prices = self.prices
+        kernels.index_levels(
+            prices.log_price, prices.base, self.setting.index_weight, self.setting.edges,
+            prices.level,
+        )  # fmt: skip
+        prices.level[:, MICROCAP] *= prices.close_level[:, MICROCAP]
+
+    def calm_volume(self) -> Float64:
+        """Return what a unit of volume is worth now, yuan (P, N): adv times depth."""
+        group = self.setting.market.stocks.group
+        np.multiply(self.setting.market.stocks.adv, self.prices.depth[:, group], self.volume_unit)
+        return self.volume_unit
+
+    def hedge_closing(self, sold: Float64, wanted: Float64, orders: Book) -> Float64:
+        """Return futures bought back with stock sales, yuan (P, R, U).
+
+        A hedged book closes the same share of its short as it sells of its stock; part of it
+        follows what it wanted to sell: futures are liquid, locked stocks are not.
+        """
+        follow = orders.follow_wanted
+        amount = (1.0 - follow) * sold.sum(axis=2) + follow * wanted.sum(axis=2)
+        share = np.clip(amount / np.maximum(self.ledger.stock_value, 1.0), 0.0, 1.0)
+        hedged = self.ledger.hedge_mix.any(axis=1)
+        short = np.maximum(-self.ledger.units, 0.0) * self.futures.price[:, None, :]
+        return np.asarray(short * (share * hedged)[:, :, None])
+
+    def bought_by(self, name: str) -> Float64:
+        """Return what a participant bought this bar by group, yuan (P, G)."""
+        for member in self.members:
+            if member.name == name:
+                return np.asarray(self.scratch.bought[:, member.rows].sum(axis=1))
+        return np.zeros_like(self.prices.level)
+
+    def accounts(self, settle: Float64 | None = None) -> Account:
+        """Return the books of all, (P, R): fund stocks at the last close, others at this bar.
+
+        ``settle`` marks futures to settlement instead of the last price.
+        """
+        ledger = self.ledger
+        value = np.where(ledger.capped, ledger.stock_value, ledger.group_value.sum(axis=2))
+        equity = value + ledger.cash
+        if settle is not None:
+            equity = equity + (ledger.units * (settle - self.futures.price)[:, None, :]).sum(axis=2)
+        nav = np.where(ledger.capital > 0.0, equity / np.maximum(ledger.capital, 1.0), 1.0)
+        return Account(
+            equity=equity,
+            stock_value=value,
+            group_value=ledger.group_value,
+            futures=ledger.units * self.futures.price[:, None, :],
+            cash=ledger.cash,
+            nav=nav,
+            drawdown=np.maximum(0.0, 1.0 - nav / ledger.peak_nav),
+            excess=self.excess(nav),
+        )
+
+    def excess(self, nav: Float64) -> Float64:
+        """Return the return since the start less the benchmark's; zero without a benchmark."""
+        out = np.zeros_like(nav)
+        for member in self.members:
+            if member.benchmark:
+                level = self.prices.level[:, list(member.benchmark)]
+                out[:, member.rows] = nav[:, member.rows] - level
+        return out
+
+
+def open_run(
+    setting: Setting, first_path: int, paths: int, factors: Factors | None
+) -> Run:
+    """Return a block at the first close. ``factors`` None: solve them (replay) or draw (free)."""
+    prices = first_prices(setting, first_path, paths)
+    futures = open_futures(prices, setting)
+    members, positions = gather(setting, first_path, paths)
+    ledger = open_ledger(positions, futures.price, setting)
+    futures.first_short = hedge_short(ledger)
+    terms, channels = setting.scenario.impact, setting.scenario.channels
+    replay = setting.scenario.clock.mode == "replay"
+    solving = replay and factors is None
+    if solving:
+        factors = Factors.empty(paths, len(setting.days) * setting.bars)
+    books, groups = ledger.cash.shape[1], len(setting.group_float)
+    strength = terms.stock_impact if channels.stock_impact else 0.0
+    shape = (paths, len(setting.days))
+    drawn = np.zeros((0, 0, 0)) if replay else draw_days(
+        setting.targets, setting.scenario, setting.seed, first_path, shape
+    )
+    run = Run(
+        setting=setting,
+        first_path=first_path,
+        prices=prices,
+        futures=futures,
+        ledger=ledger,
+        members=members,
+        scratch=Scratch.empty(paths, books, len(setting.slope), groups),
+        tally=Tally.empty(paths, books, groups),
+        strength=strength * setting.market.stocks.volatility,
+        factors=factors if replay else None,
+        solving=solving,
+        drawn_days=drawn,
+        drawn=drawn,
+        rescue=np.zeros((paths, groups)),
+        last_level=np.ones((paths, groups)),
+        volume_unit=np.zeros(prices.noise.shape),
+        calls=np.zeros(paths, np.int64),
+        first_longs=ledger.longs(),
+        first_open_units=setting.open_interest / futures.price,
+    )
+    every = np.arange(books, dtype=np.int64)
+    value_books(ledger, prices.price, setting, every)
+    ledger.stock_value = ledger.group_value.sum(axis=2)
+    return run

@@ -1,0 +1,113 @@
+"""Arrays that live for one bar, kept to save allocation; and the sums of a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crowdfall.engine import kernels
+from crowdfall.engine.crowd import Book
+from crowdfall.engine.ledger import Ledger
+from crowdfall.engine.setting import Setting
+from crowdfall.engine.state import Prices
+from crowdfall.types import Float64
+
+
+@dataclass(kw_only=True)
+class Scratch:
+    """Orders and fills of a bar. P paths, N stocks, R books, G groups; money in yuan."""
+
+    sales: Float64  # (P, N) ordered, after the participation limit
+    purchases: Float64
+    scale: Float64  # (P, N) share of funds' orders let through
+    weight: Float64  # (P, N) of purchases within the group
+    filled_sales: Float64  # (P, N) shares filled
+    filled_purchases: Float64
+    own: Float64  # (P, N) noise and own impact
+    net: Float64  # (P, G) filled net flow
+    dislocation: Float64  # (P, G)
+    wanted: Float64  # (P, R, G) sales ordered
+    filled: Float64  # (P, R, G) sales filled, at the last price
+    sold: Float64  # (P, R, G) at this bar's price
+    bought: Float64
+
+    @classmethod
+    def empty(cls, paths: int, books: int, stocks: int, groups: int) -> Scratch:
+        """Return zeroed arrays."""
+        flat, by_book = (paths, stocks), (paths, books, groups)
+        wide = ("sales", "purchases", "scale", "weight", "filled_sales", "filled_purchases", "own")
+        return cls(
+            **{name: np.zeros(flat) for name in wide},
+            **{name: np.zeros((paths, groups)) for name in ("net", "dislocation")},
+            **{name: np.zeros(by_book) for name in ("wanted", "filled", "sold", "bought")},
+        )
+
+    def collect(self, orders: Book, ledger: Ledger, prices: Prices, setting: Setting) -> None:
+        """Add up the orders of all books by stock."""
+        stocks = setting.market.stocks
+        limit = setting.scenario.noise.participation * stocks.adv * setting.dt
+        kernels.collect_sales(
+            ledger.shares, ledger.held_back, ledger.slot, prices.price, setting.edges,
+            orders.share, ledger.capped, prices.locked, limit, self.sales, self.scale,
+            self.wanted,
+        )  # fmt: skip
+        kernels.spread_purchases(
+            orders.buy, setting.float_shares, prices.price, setting.edges, self.weight,
+            self.purchases,
+        )  # fmt: skip
+
+    def wanted_net(self, setting: Setting) -> Float64:
+        """Return the net flow by group if all orders let through were filled, (P, G)."""
+        net = self.purchases - self.sales
+        return np.asarray(np.add.reduceat(net, setting.edges[:-1], axis=1))
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """Sums of a session by book: stock (P, R, G), futures (P, R, U), money (P, R)."""
+
+    bought: Float64
+    sold: Float64
+    wanted_bought: Float64
+    wanted_sold: Float64
+    forced: Float64  # (P, R) filled sales that a broker forced
+    futures_bought: Float64
+    futures_sold: Float64
+    costs: Float64
+    gain: Float64
+    basis_gain: Float64
+    interest: Float64
+    capital: Float64
+
+    @classmethod
+    def empty(cls, paths: int, books: int, groups: int) -> Tally:
+        """Return zero sums."""
+        stock = ("bought", "sold", "wanted_bought", "wanted_sold")
+        money = ("forced", "costs", "gain", "basis_gain", "interest", "capital")
+        return cls(
+            **{name: np.zeros((paths, books, groups)) for name in stock},
+            **{name: np.zeros((paths, books, 2)) for name in ("futures_bought", "futures_sold")},
+            **{name: np.zeros((paths, books)) for name in money},
+        )
+
+    def clear(self) -> None:
+        """Start a new session."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name)[:] = 0.0
+
+    def add_bar(
+        self, scratch: Scratch, orders: Book, costs: Float64, gain: Float64, by_basis: Float64
+    ) -> None:
+        """Add one bar. Wanted sales are the filled ones plus what was left over."""
+        left = np.maximum(scratch.wanted - scratch.filled, 0.0)
+        self.bought += scratch.bought
+        self.sold += scratch.sold
+        self.wanted_bought += orders.buy
+        self.wanted_sold += scratch.sold + left
+        self.forced += np.where(orders.forced, scratch.sold.sum(axis=2), 0.0)
+        self.futures_bought += np.maximum(orders.futures, 0.0)
+        self.futures_sold += np.maximum(-orders.futures, 0.0)
+        self.costs += costs
+        self.gain += gain.sum(axis=2)
+        self.basis_gain += by_basis.sum(axis=2)

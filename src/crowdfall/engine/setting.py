@@ -1,0 +1,144 @@
+"""What stays fixed while a block of paths runs: the sorted market, targets, draws, constants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
+from crowdfall.data.calendar import sessions
+from crowdfall.engine.costs import Costs, costs_on
+from crowdfall.engine.targets import Targets, targets_of
+from crowdfall.market.snapshot import GROUPS, Market
+from crowdfall.scenarios.schema import Scenario
+from crowdfall.types import Bool, Float64, Int64
+
+MICROCAP: Final = GROUPS.index("microcap")
+SPOT_TRANSFER: Final = (
+    (0.0, 0.62, 0.20, 0.13, 0.03, 0.02),
+    (0.0, 0.15, 0.50, 0.27, 0.05, 0.03),
+)
+"""Where a futures flow is felt in the spot market, by underlying (design:model 1 a.2)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Constants of a run. Stocks stand in order of size group; ``edges`` bound the groups.
+
+    ``slope`` (N,): loading on the market factor; ``index_weight`` (N,): weight in the index of
+    the stock's own group (equal in micro-cap, by float in the tail); ``low``, ``high`` (N,): price
+    limits as log moves; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year and
+    ``tenor`` years of the main contract.
+    """
+
+    scenario: Scenario
+    market: Market
+    days: tuple[date, ...]
+    seed: int
+    edges: Int64
+    group_float: Float64
+    float_shares: Float64
+    slope: Float64
+    index_weight: Float64
+    low: Float64
+    high: Float64
+    noise_scale: Float64
+    counted: Bool
+    targets: Targets
+    costs: Costs
+    open_interest: Float64
+    carry: Float64
+    tenor: float
+    first_basis: Float64
+
+    @property
+    def bars(self) -> int:
+        """Return the bars of a session."""
+        return self.scenario.clock.bars
+
+    @property
+    def dt(self) -> float:
+        """Return the length of a bar in days."""
+        return 1.0 / self.bars
+
+    @property
+    def spot_levels(self) -> Float64:
+        """Return the first index points under the futures, (U,)."""
+        return np.array([self.market.levels[GROUPS[g]] for g in GROUP_OF])
+
+
+def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
+    """Return the constants of a run.
+
+    Raises ScenarioError where inputs lack a session, MarketError where the market's date is not
+    the scenario's start.
+    """
+    ordered = by_group(market)
+    stocks = ordered.stocks
+    days = tuple(d for d in sessions(scenario.clock.start, scenario.clock.end))[1:]
+    edges = np.searchsorted(stocks.group, np.arange(len(GROUPS) + 1)).astype(np.int64)
+    loading = np.where(stocks.group == 0, 1.0, scenario.impact.market_loading)
+    slope = loading * stocks.beta
+    weight = _index_weights(ordered, edges)
+    float_cap = np.add.reduceat(stocks.free_float_cap, edges[:-1])
+    limit = stocks.limit if scenario.channels.price_limits else np.full(len(stocks), np.nan)
+    main = [_main_quote(ordered, scenario, u) for u in UNDERLYINGS]
+    tenor = (main[0].last_trading_day - scenario.clock.start).days / 365
+    carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im])
+    basis = np.array([np.log1p(quote.basis) for quote in main])
+    return Setting(
+        scenario=scenario,
+        market=ordered,
+        days=days,
+        seed=seed,
+        edges=edges,
+        group_float=float_cap,
+        float_shares=stocks.free_float_cap / stocks.close,
+        slope=slope,
+        index_weight=weight,
+        low=np.where(np.isnan(limit), -np.inf, np.log1p(-limit)),
+        high=np.where(np.isnan(limit), np.inf, np.log1p(limit)),
+        noise_scale=stocks.residual_volatility / np.sqrt(scenario.clock.bars),
+        counted=~stocks.is_st,
+        targets=targets_of(scenario, ordered, days, weight, slope),
+        costs=costs_on(scenario.clock.start),
+        open_interest=np.array([_open_interest(ordered, u) for u in UNDERLYINGS]),
+        carry=carry,
+        tenor=tenor,
+        first_basis=basis - carry * tenor,
+    )
+
+
+def by_group(market: Market) -> Market:
+    """Return the market with stocks in order of size group (stable), as the kernels want it."""
+    order = np.argsort(market.stocks.group, kind="stable")
+    values = {
+        item.name: np.ascontiguousarray(getattr(market.stocks, item.name)[order])
+        for item in fields(market.stocks)
+    }
+    stocks = replace(market.stocks, **values)
+    weights = {name: np.ascontiguousarray(w[order]) for name, w in market.weights.items()}
+    return replace(market, stocks=stocks, weights=weights)
+
+
+def _index_weights(market: Market, edges: Int64) -> Float64:
+    out = np.zeros(len(market.stocks))
+    for g, name in enumerate(GROUPS):
+        part = slice(int(edges[g]), int(edges[g + 1]))
+        mass = market.weights.get(name, market.stocks.free_float_cap)[part]
+        out[part] = mass / mass.sum()
+    return out
+
+
+def _main_quote(market: Market, scenario: Scenario, underlying: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    quotes = market.contracts(underlying)
+    quarterly = [q for q in quotes if q.last_trading_day.month % 3 == 0]
+    later = [q for q in quarterly if q.last_trading_day > scenario.clock.end]
+    return (later or quarterly or list(quotes))[0 if later else -1]
+
+
+def _open_interest(market: Market, underlying: str) -> float:
+    return sum(q.open_interest * q.multiplier * q.close for q in market.contracts(underlying))

@@ -1,0 +1,57 @@
+"""One block of paths from the first close to the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crowdfall.engine.close import close_day, policy_events
+from crowdfall.engine.record import Record, tables
+from crowdfall.engine.run_state import Run, open_run
+from crowdfall.engine.setting import Setting
+from crowdfall.engine.state import Factors, open_day
+from crowdfall.engine.step import step
+from crowdfall.engine.student import day_scales
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockResult:
+    """Tables of a block by name, and the factors it solved or read (None in free mode)."""
+
+    tables: dict[str, pl.DataFrame]
+    factors: Factors | None
+
+
+def simulate(
+    setting: Setting, *, first_path: int, paths: int, factors: Factors | None = None
+) -> BlockResult:
+    """Run ``paths`` paths from number ``first_path``.
+
+    A path's result depends on its number and the seed alone, not on its block. ``factors`` (of
+    these paths) are read instead of solved in replay mode.
+    """
+    run = open_run(setting, first_path, paths, factors)
+    record = Record()
+    for day in range(len(setting.days)):
+        play_day(run, record, day)
+    return BlockResult(tables=tables(record, run), factors=run.factors)
+
+
+def play_day(run: Run, record: Record, day: int) -> None:
+    """Play one session: open, bars, close."""
+    setting = run.setting
+    open_day(run.prices, setting)
+    if setting.scenario.clock.mode == "free":
+        scales = day_scales(setting, run.first_path, run.paths, day)
+        run.prices.day_scale[:] = setting.noise_scale * scales
+    policy_events(run, record, day)
+    for bar in range(setting.bars):
+        step(run, day, bar)
+        if bar >= setting.bars - 2:
+            run.futures.settle_sum += run.futures.price
+    before = setting.days[day - 1] if day else setting.scenario.clock.start
+    close_day(run, record, day, float((setting.days[day] - before).days))
+

@@ -1,0 +1,135 @@
+"""What changes while a block of paths runs, as a struct of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crowdfall.engine.random import normals
+from crowdfall.engine.setting import MICROCAP, Setting
+from crowdfall.market.snapshot import GROUPS
+from crowdfall.types import Bool, Float64, Int64
+
+
+@dataclass(kw_only=True)
+class Factors:
+    """Market and group factors by bar, solved or read: ``*_first`` before orders are filled.
+
+    ``market`` (P, B), ``group`` (P, B, G), B = T x K bars.
+    """
+
+    market: Float64
+    market_first: Float64
+    group: Float64
+    group_first: Float64
+
+    @classmethod
+    def empty(cls, paths: int, bars: int) -> Factors:
+        """Return factors to be solved, all zero."""
+        flat, wide = (paths, bars), (paths, bars, len(GROUPS))
+        return cls(
+            market=np.zeros(flat), market_first=np.zeros(flat),
+            group=np.zeros(wide), group_first=np.zeros(wide),
+        )  # fmt: skip
+
+    def take(self, rows: slice) -> Factors:
+        """Return the factors of some paths."""
+        return Factors(**{name: getattr(self, name)[rows] for name in self.__dataclass_fields__})
+
+
+@dataclass(kw_only=True)
+class Prices:
+    """Stocks and size groups. P paths, N stocks, G groups."""
+
+    log_price: Float64  # relative to the first close
+    price: Float64  # yuan
+    low: Float64
+    high: Float64
+    base: Float64  # what index weights refer to: 0, or the previous close in micro-cap
+    noise: Float64
+    volume: Float64  # accumulated net volume over adv
+    loading: Float64  # on the group's factor and dislocation
+    day_scale: Float64  # of noise, one draw a day in free mode
+    market: Float64  # (P,) market factor
+    group: Float64  # (P, G) group factors
+    fast: Float64
+    slow: Float64  # (P, G) dislocation
+    memory: Float64
+    backstop: Float64
+    pending: Float64  # rescue not yet recognised
+    seen: Bool  # groups bought on an earlier day
+    level: Float64  # (P, G) index over its first level
+    close_level: Float64
+    locked: Bool
+    touched: Bool
+    locked_share: Float64
+    depth: Float64
+    down: Int64
+    up: Int64
+
+
+@dataclass(kw_only=True)
+class FuturesState:
+    """Main contracts. ``gap`` (P, U): log basis beyond the carry; ``price``: points."""
+
+    gap: Float64
+    price: Float64
+    settle_sum: Float64
+    previous_settle: Float64
+    first_short: Float64
+    flow: Float64  # net order flow of the last bar, yuan
+
+
+def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
+    """Return the prices at the first close."""
+    stocks = setting.market.stocks
+    count, groups = len(stocks), len(GROUPS)
+    wide, by_group = (paths, count), (paths, groups)
+    return Prices(
+        log_price=np.zeros(wide),
+        price=np.tile(stocks.close, (paths, 1)),
+        low=np.tile(setting.low, (paths, 1)),
+        high=np.tile(setting.high, (paths, 1)),
+        base=np.zeros(wide),
+        noise=np.zeros(wide),
+        volume=np.zeros(wide),
+        loading=_loadings(setting, first_path, paths),
+        day_scale=np.tile(setting.noise_scale, (paths, 1)),
+        market=np.zeros(paths),
+        group=np.zeros(by_group),
+        fast=np.zeros(by_group),
+        slow=np.zeros(by_group),
+        memory=np.zeros(by_group),
+        backstop=np.zeros(by_group),
+        pending=np.zeros(by_group),
+        seen=np.zeros(by_group, bool),
+        level=np.ones(by_group),
+        close_level=np.ones(by_group),
+        locked=np.zeros(wide, bool),
+        touched=np.zeros(wide, bool),
+        locked_share=np.zeros(by_group),
+        depth=np.ones(by_group),
+        down=np.zeros(paths, np.int64),
+        up=np.zeros(paths, np.int64),
+    )
+
+
+def _loadings(setting: Setting, first_path: int, paths: int) -> Float64:
+    # Averages to one over each index: dispersion must not move the index itself.
+    draw = normals(setting.seed, "loading", first_path, 0, (paths, len(setting.slope)))
+    out = np.clip(1.0 + setting.scenario.impact.loading_dispersion * draw, 0.1, 2.5)
+    for first, last in zip(setting.edges[:-1], setting.edges[1:], strict=True):
+        part = out[:, first:last]
+        part /= (part * setting.index_weight[first:last]).sum(axis=1, keepdims=True)
+    return out
+
+
+def open_day(prices: Prices, setting: Setting) -> None:
+    """Set the day's limits from the close and forget yesterday's touches."""
+    prices.low[:] = prices.log_price + setting.low
+    prices.high[:] = prices.log_price + setting.high
+    first, last = setting.edges[MICROCAP], setting.edges[MICROCAP + 1]
+    prices.base[:, first:last] = prices.log_price[:, first:last]
+    prices.close_level[:] = prices.level
+    prices.touched[:] = False

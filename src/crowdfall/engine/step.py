@@ -1,0 +1,215 @@
+"""One bar of the market, phase by phase.
+
+1. ``set_depth``: liquidity as the last bar left it.
+2. ``collect_orders``: every participant sees the last bar and decides; bans are applied.
+3. ``draw_noise``: stocks' own noise and group noise move.
+4. ``first_prices``: tentative dislocation with all wanted flows; factors solved or read.
+5. ``fill``: orders fill as far as price limits allow.
+6. ``final_prices``: dislocation again with filled flows; factors solved or read; prices set.
+7. ``book``: shares, cash and costs move; hedges follow the sales; futures trade; basis moves.
+8. ``observe``: group returns, locked stocks, belief in a rescue.
+
+Design:model 1 a.5 gives the order; the close of the day is in ``close``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crowdfall.agents.protocol import Account, View
+from crowdfall.engine import kernels
+from crowdfall.engine.crowd import Book, account, empty_orders, enter, suspend_sales
+from crowdfall.engine.depth import believe, calm, dislocate, locked_small, set_depth
+from crowdfall.engine.futures import move_basis, spot
+from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
+from crowdfall.engine.random import normals
+from crowdfall.engine.run_state import Run
+from crowdfall.engine.targets import draw_bars
+from crowdfall.types import Float64
+
+
+def step(run: Run, day: int, bar: int) -> None:
+    """Play one bar for all paths of a block."""
+    set_depth(run.prices, run.setting)
+    orders = collect_orders(run, day, bar)
+    draw_noise(run, day, bar)
+    first_prices(run, orders, day, bar)
+    fill(run, orders)
+    final_prices(run, orders, day, bar)
+    book(run, orders, day)
+    observe(run)
+
+
+def collect_orders(run: Run, day: int, bar: int) -> Book:
+    """Let every participant decide on what it may see."""
+    setting, prices, ledger = run.setting, run.prices, run.ledger
+    value_books(ledger, prices.price, setting, ledger.uncapped)
+    everything = run.accounts()
+    orders = empty_orders(*ledger.group_value.shape)
+    for member in run.members:
+        rows = member.rows
+        decision = member.terms.decide(view(run, day, bar, account(member, everything)), member.state)
+        if decision is not None:
+            enter(orders, rows, decision, ledger.group_value[:, rows])
+    suspend_sales(orders, run.members, setting, setting.days[day], bar)
+    run.scratch.collect(orders, ledger, prices, setting)
+    return orders
+
+
+def view(run: Run, day: int, bar: int, own: Account) -> View:
+    """Return what is public before this bar, and a participant's own books."""
+    prices, setting = run.prices, run.setting
+    return View(
+        date=setting.days[day],
+        session=day,
+        bar=bar,
+        bars=setting.bars,
+        memory=prices.memory,
+        locked=prices.locked_share,
+        locked_small=locked_small(prices, setting),
+        calm=calm(prices, setting),
+        basis=run.futures.gap,
+        spot=spot(prices, setting),
+        rescue=run.rescue,
+        own=own,
+    )
+
+
+def draw_noise(run: Run, day: int, bar: int) -> None:
+    """Move stocks' own noise, wider in stress, and the noise of groups that are not pinned."""
+    setting, prices = run.setting, run.prices
+    tick = day * setting.bars + bar
+    draw = normals(setting.seed, "noise", run.first_path, tick, prices.noise.shape)
+    stress = np.minimum(2.0, np.maximum(0.0, -prices.memory) / 0.06 + 4.0 * prices.locked_share)
+    stress = 1.0 + setting.scenario.impact.noise_return * stress
+    kernels.add_noise(prices.noise, draw, prices.day_scale, stress, setting.edges)
+    if setting.scenario.clock.mode == "free":
+        if bar == 0:
+            run.drawn = draw_bars(
+                setting.targets, setting.scenario, setting.seed, run.first_path, day,
+                run.drawn_days[:, day],
+            )  # fmt: skip
+        prices.market += run.drawn[:, bar, 0]
+        prices.group[:, 1:] += run.drawn[:, bar, 1:]
+    elif not setting.targets.assimilated[day] and run.solving:
+        shape = prices.group.shape
+        noise = normals(setting.seed, "group_noise", run.first_path, tick, shape)
+        daily = np.array(setting.scenario.noise.group_daily)
+        prices.group += noise * daily * np.sqrt(setting.dt)
+
+
+def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
+    """Move the dislocation tentatively with wanted flows and find the factors."""
+    scratch = run.scratch
+    net = scratch.wanted_net(run.setting)
+    closing = run.hedge_closing(scratch.wanted, scratch.wanted, orders)
+    flow = (orders.futures + closing).sum(axis=1)
+    fast, slow = dislocate(run.prices, run.setting, net, flow)
+    scratch.dislocation = fast + slow
+    kernels.own_parts(
+        run.prices.noise, run.prices.volume, run.strength, run.setting.scenario.impact.stock_exponent,
+        scratch.own,
+    )  # fmt: skip
+    find_factors(run, day, bar, first=True)
+
+
+def fill(run: Run, orders: Book) -> None:
+    """Fill orders up to the limits; measure what every book sold, at the last price."""
+    scratch, prices, setting = run.scratch, run.prices, run.setting
+    moved = scratch.dislocation + prices.group
+    kernels.fill_orders(
+        scratch.own, setting.slope, prices.loading, moved, prices.market, prices.log_price,
+        prices.low, prices.high, setting.edges, setting.scenario.impact.locked_fill,
+        scratch.sales, scratch.purchases, scratch.filled_sales, scratch.filled_purchases,
+        scratch.net,
+    )  # fmt: skip
+    kernels.filled_by_book(
+        run.ledger.shares, run.ledger.held_back, run.ledger.slot, prices.price, setting.edges,
+        orders.share, run.ledger.capped, scratch.scale, scratch.filled_sales, scratch.filled,
+    )  # fmt: skip
+
+
+def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
+    """Move the dislocation with filled flows, add the stocks' own impact, set prices."""
+    scratch, prices, setting = run.scratch, run.prices, run.setting
+    orders.futures += run.hedge_closing(scratch.filled, scratch.wanted, orders)
+    flow = orders.futures.sum(axis=1)
+    prices.fast, prices.slow = dislocate(prices, setting, scratch.net, flow)
+    scratch.dislocation = prices.fast + prices.slow
+    terms = setting.scenario.impact
+    kernels.add_volume(
+        prices.volume, np.exp(-setting.dt / terms.stock_life), scratch.sales, scratch.purchases,
+        scratch.filled_sales, scratch.filled_purchases, run.calm_volume(),
+    )  # fmt: skip
+    kernels.own_parts(
+        prices.noise, prices.volume, run.strength, terms.stock_exponent, scratch.own
+    )
+    find_factors(run, day, bar, first=False)
+    kernels.set_prices(
+        scratch.own, setting.slope, prices.loading, scratch.dislocation + prices.group,
+        prices.market, prices.low, prices.high, setting.edges, setting.market.stocks.close,
+        prices.log_price, prices.price,
+    )  # fmt: skip
+
+
+def find_factors(run: Run, day: int, bar: int, *, first: bool) -> None:
+    """Solve the factors that the scenario pins, or read them; free runs have drawn them."""
+    setting, prices, factors = run.setting, run.prices, run.factors
+    if factors is None:
+        return
+    tick = day * setting.bars + bar
+    market = factors.market_first if first else factors.market
+    group = factors.group_first if first else factors.group
+    if not run.solving:
+        prices.market[:] = market[:, tick]
+        prices.group[:] = group[:, tick]
+        return
+    target = np.broadcast_to(setting.targets.ratio[day, bar], prices.group.shape)
+    kernels.solve_factors(
+        run.scratch.own, setting.slope, prices.loading, run.scratch.dislocation,
+        setting.index_weight, prices.base, prices.low, prices.high, setting.edges, target,
+        prices.market, prices.group, True, bool(setting.targets.assimilated[day]),
+    )  # fmt: skip
+    market[:, tick] = prices.market
+    group[:, tick] = prices.group
+
+
+def book(run: Run, orders: Book, day: int) -> None:
+    """Move shares, cash and futures; the basis answers the flow."""
+    scratch, ledger, setting = run.scratch, run.ledger, run.setting
+    kernels.book_trades(
+        ledger.shares, ledger.held_back, ledger.slot, run.prices.price, setting.edges,
+        orders.share, ledger.capped, scratch.scale, scratch.filled_sales, orders.buy,
+        scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
+    )  # fmt: skip
+    costs = charge(ledger, scratch.bought, scratch.sold, setting)
+    run.update_levels()
+    run.futures.flow = orders.futures.sum(axis=1)
+    years = setting.tenor - (setting.days[day] - setting.scenario.clock.start).days / 365
+    before, gap_before = run.futures.price, run.basis_ratio()
+    run.futures.price = move_basis(run.futures, ledger, run.prices, setting, years)
+    gain = mark_futures(ledger, run.futures.price - before)
+    by_basis = basis_part(run, gap_before)
+    costs = costs + trade_futures(ledger, orders.futures, run.futures.price, setting)
+    run.tally.add_bar(scratch, orders, costs, gain, by_basis)
+
+
+def basis_part(run: Run, before: Float64) -> Float64:
+    """Return the part of this bar's futures gain that the basis made, (P, R, U)."""
+    units = run.ledger.units
+    change = (run.basis_ratio() - before) * spot(run.prices, run.setting)
+    return np.asarray(units * change[:, None, :])
+
+
+def observe(run: Run) -> None:
+    """Remember group returns, locked stocks and what the national team bought."""
+    prices, setting = run.prices, run.setting
+    fade = np.exp(-setting.dt / setting.scenario.impact.memory)
+    prices.memory[:] = prices.memory * fade + np.log(prices.level / run.last_level)
+    run.last_level = prices.level.copy()
+    kernels.limit_state(
+        prices.log_price, prices.low, prices.high, setting.counted, setting.edges, prices.locked,
+        prices.touched, prices.locked_share, prices.down, prices.up,
+    )  # fmt: skip
+    run.rescue = run.bought_by("national_team")
+    believe(prices, setting, run.rescue.copy())

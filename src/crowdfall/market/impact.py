@@ -1,0 +1,127 @@
+"""How prices answer flows: the terms of impact, depth, value demand and the futures basis.
+
+Equations: design:model 1 (a.2, a.3). Defaults are the prototype's best set unless a scenario file
+says otherwise; a scenario that re-fits them names its fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crowdfall.parameters import PROTOTYPE, parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Impact:
+    """Impact on two levels: a stock's own, concave and transient, and its size group's.
+
+    The group level is the inelastic-market channel (Gabaix and Koijen 2021); the stock level is
+    the concave metaorder law (Bouchaud et al.) on accumulated, decaying volume.
+    """
+
+    multiplier: float = parameter(
+        4.1, "group price move per net flow over float, calm depth", source=PROTOTYPE,
+        low=0.0, high=20.0,
+    )  # fmt: skip
+    depth_floor: float = parameter(
+        0.38, "least depth as a share of calm depth", source=PROTOTYPE, low=0.02, high=1.0
+    )
+    depth_return: float = parameter(
+        0.37, "log depth lost per 5% of three-day fall beyond 3%", source=PROTOTYPE,
+        low=0.0, high=3.0,
+    )  # fmt: skip
+    depth_lock: float = parameter(
+        1.4, "log depth lost per unit share of locked stocks", source=PROTOTYPE, low=0.0, high=10.0
+    )
+    spill: float = parameter(
+        0.49, "share of a flow felt by the next size group", source=PROTOTYPE, low=0.0, high=0.95
+    )
+    fast_share: float = parameter(
+        0.68, "share of the dislocation that fades fast", source=PROTOTYPE, low=0.0, high=1.0
+    )
+    fast_life: float = parameter(
+        2.1, "life of the fast part", unit="days", source=PROTOTYPE, low=0.2, high=20.0
+    )
+    slow_life: float = parameter(
+        29.0, "life of the slow part (Bian et al. 2018: 40)", unit="days", source=PROTOTYPE,
+        low=2.0, high=250.0,
+    )  # fmt: skip
+    value_scale: float = parameter(
+        0.19, "log dislocation at which value buyers double the reversion", source=PROTOTYPE,
+        low=0.05, high=10.0,
+    )  # fmt: skip
+    backstop_reversion: float = parameter(
+        6.1, "extra reversion of the slow part under a credible rescue", source=PROTOTYPE,
+        low=0.0, high=30.0,
+    )  # fmt: skip
+    backstop_scale: float = parameter(
+        0.0020, "rescue purchase over float that makes it credible", source=PROTOTYPE,
+        low=1e-5, high=0.1,
+    )  # fmt: skip
+    backstop_relief: float = parameter(
+        0.54, "share of depth loss and panic that a credible rescue takes away", source=PROTOTYPE,
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    stock_impact: float = parameter(
+        0.32, "stock-level move in daily volatilities per unit of accumulated volume",
+        source=PROTOTYPE, low=0.0, high=3.0,
+    )  # fmt: skip
+    stock_exponent: float = parameter(
+        0.6, "exponent of accumulated volume (Almgren et al. 2005: 0.6)",
+        source="design:model 1 a.2", low=0.3, high=1.0,
+    )  # fmt: skip
+    stock_life: float = parameter(
+        4.0, "life of accumulated volume", unit="days", source="assumption", low=0.5, high=40.0
+    )
+    loading_dispersion: float = parameter(
+        0.58, "spread of stocks' loadings on their group's dislocation", source=PROTOTYPE,
+        low=0.0, high=1.5,
+    )  # fmt: skip
+    market_loading: float = parameter(
+        1.18, "loading of smaller stocks on the market factor, multiple of beta",
+        source=PROTOTYPE, low=0.5, high=1.6,
+    )  # fmt: skip
+    memory: float = parameter(
+        3.0, "memory of group returns", unit="days", source="design:model 1 a.2", low=0.5, high=20.0
+    )
+    locked_fill: float = parameter(
+        0.04, "share of an order filled at a locked limit", source="assumption", low=0.0, high=0.5
+    )
+    noise_return: float = parameter(
+        0.6, "growth of idiosyncratic noise in stress", source="design:model 1 a.2",
+        low=0.0, high=3.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basis:
+    """How futures leave their index: order flow opens the basis, arbitrage closes it.
+
+    Arbitrage is slow against a discount, because stock borrow is scarce, and fast against a
+    premium (cash and carry).
+    """
+
+    transfer: float = parameter(
+        0.41, "share of futures flow felt as spot supply", source=PROTOTYPE, low=0.0, high=1.0
+    )
+    impact: float = parameter(
+        1.5, "log basis per flow over open interest", source=PROTOTYPE, low=0.0, high=10.0
+    )
+    discount_decay: float = parameter(
+        0.86, "decay of a discount", unit="per day", source=PROTOTYPE, low=0.05, high=5.0
+    )
+    premium_decay: float = parameter(
+        4.0, "decay of a premium", unit="per day", source="design:model 1 a.3", low=0.2, high=20.0
+    )
+    carry_ic: float = parameter(
+        -0.06, "calm carry of IC", unit="per year",
+        source="quarter contracts 10-11 January 2024 (K12b)", low=-0.3, high=0.1,
+    )  # fmt: skip
+    carry_im: float = parameter(
+        -0.085, "calm carry of IM", unit="per year",
+        source="quarter contracts 10-11 January 2024 (K12a)", low=-0.3, high=0.1,
+    )  # fmt: skip
+    carry_core: float = parameter(
+        0.35, "share of the carry that stays when hedgers leave", source="design:model 1 a.3",
+        low=0.0, high=1.0,
+    )  # fmt: skip

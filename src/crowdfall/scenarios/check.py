@@ -1,0 +1,65 @@
+"""Checks across the parts of a scenario: what no single number can show."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from crowdfall.errors import ScenarioError
+from crowdfall.scenarios.schema import Agents, Scenario
+
+AGENT_NAMES = tuple(item.name for item in fields(Agents))
+
+
+def check(scenario: Scenario) -> None:
+    """Raise ScenarioError for the first thing that can't be run."""
+    clock = scenario.clock
+    if clock.end <= clock.start:
+        raise ScenarioError("end_before_start", start=clock.start, end=clock.end)
+    if clock.mode == "replay":
+        _check_replay(scenario)
+    _check_profiles(scenario)
+    _check_policy(scenario)
+    noise = scenario.noise.group_daily
+    if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
+        raise ScenarioError("bad_group_noise", value=list(noise))
+
+
+def _check_replay(scenario: Scenario) -> None:
+    clock, inputs = scenario.clock, scenario.inputs
+    if not inputs.index_path:
+        raise ScenarioError("replay_without_path", name=scenario.name)
+    until = clock.assimilate_until
+    if until is not None:
+        if not clock.start <= until <= clock.end:
+            raise ScenarioError(
+                "assimilation_outside", until=until, start=clock.start, end=clock.end
+            )
+        if not inputs.assimilation:
+            raise ScenarioError("assimilation_without_file", until=until)
+    for name in (inputs.index_path, inputs.assimilation, inputs.rescue):
+        if name and not (scenario.folder / name).is_file():
+            raise ScenarioError("missing_input", file=name, folder=scenario.folder)
+
+
+def _check_profiles(scenario: Scenario) -> None:
+    inputs = scenario.inputs
+    profiles = {"inputs.rescue_profile": inputs.rescue_profile}
+    for day, profile in inputs.rescue_profiles.items():
+        profiles[f"inputs.rescue_profiles.{day}"] = profile
+    for key, profile in profiles.items():
+        if len(profile) != 8 or any(not 0.0 <= share <= 1.0 for share in profile):
+            raise ScenarioError("bad_profile", key=key, value=list(profile))
+        if abs(sum(profile) - 1.0) > 1e-6:
+            raise ScenarioError("profile_sum", key=key, total=sum(profile))
+
+
+def _check_policy(scenario: Scenario) -> None:
+    for event in scenario.policy:
+        for name, share in event.shares.items():
+            key = f"policy.shares.{name}"
+            if name not in AGENT_NAMES:
+                raise ScenarioError("unknown_agent", name=name, known=", ".join(AGENT_NAMES))
+            if not 0.0 <= share <= 1.0:
+                raise ScenarioError(
+                    "out_of_range", key=key, value=share, low=0, high=1, unit="fraction"
+                )

@@ -1,0 +1,173 @@
+"""What a scenario may say. Every part is a frozen object; every number carries its source."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from crowdfall.agents.dealers import FrontRunners, SnowballDealers
+from crowdfall.agents.dma import Dma
+from crowdfall.agents.enhanced import Enhanced
+from crowdfall.agents.national_team import NationalTeam
+from crowdfall.agents.neutral import Neutral
+from crowdfall.agents.retail import Followers, MarginAccounts, StyleSwitchers, TrendRetail
+from crowdfall.agents.traders import Harvesters, TrendShorts
+from crowdfall.market.impact import Basis, Impact
+from crowdfall.parameters import parameter
+
+Mode = Literal["replay", "free"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """When it plays, and what is pinned.
+
+    ``replay``: the market factor is solved so that CSI 300 follows the input path, and until the
+    close of ``assimilate_until`` the group factors so that the other indices do. ``free``: the
+    factors are drawn. ``factors``: solve them, or read those of the unchanged scenario.
+    """
+
+    mode: Mode = "replay"
+    start: date = date(2023, 12, 29)
+    end: date = date(2024, 2, 29)
+    assimilate_until: date | None = None
+    factors: Literal["solve", "base"] = "solve"
+    bars: int = parameter(
+        8, "bars a session (30 minutes of 4 hours)", source="design:model 8", low=4, high=8
+    )
+    overnight_share: float = parameter(
+        0.3, "share of daily variance that falls overnight, free mode",
+        source="design:model 10", low=0.0, high=0.9,
+    )  # fmt: skip
+    block_length: float = parameter(
+        10.0, "mean block of the stationary bootstrap, free mode", unit="sessions",
+        source="design:model 10", low=1.0, high=60.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Files of exogenous inputs, beside the scenario file, and the source of each."""
+
+    index_path: str = ""
+    assimilation: str = ""
+    rescue: str = ""
+    rescue_profile: tuple[float, ...] = (0.05, 0.07, 0.09, 0.11, 0.13, 0.15, 0.20, 0.20)
+    rescue_profiles: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """Transmission channels that can be switched off one by one."""
+
+    group_impact: bool = True
+    stock_impact: bool = True
+    spill: bool = True
+    liquidity_withdrawal: bool = True
+    value_demand: bool = True
+    backstop: bool = True
+    futures_transfer: bool = True
+    price_limits: bool = True
+    sell_ban: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Noise of groups after assimilation (replay) and of stocks.
+
+    ``group_daily``: standard deviation a day by size group, CSI 300 first.
+    """
+
+    group_daily: tuple[float, ...] = (0.0, 0.0012, 0.0015, 0.0019, 0.0022, 0.0026)
+    participation: float = parameter(
+        0.27, "most that all funds together sell of a stock, share of adv",
+        source="fit on the K targets by a research prototype (design:model 2), symbol nu",
+        low=0.01, high=1.0,
+    )  # fmt: skip
+    student_df: float = parameter(
+        5.0, "degrees of freedom of stock noise, free mode", source="design:model 10",
+        low=2.5, high=200.0,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agents:
+    """The participants, each with its switch ``enabled`` and its terms."""
+
+    snowball_dealers: SnowballDealers = SnowballDealers()
+    front_runners: FrontRunners = FrontRunners()
+    trend_shorts: TrendShorts = TrendShorts()
+    harvesters: Harvesters = Harvesters()
+    neutral: Neutral = Neutral()
+    dma: Dma = Dma()
+    enhanced: Enhanced = Enhanced()
+    trend_retail: TrendRetail = TrendRetail()
+    margin_accounts: MarginAccounts = MarginAccounts()
+    style_switchers: StyleSwitchers = StyleSwitchers()
+    followers: Followers = Followers()
+    national_team: NationalTeam = NationalTeam()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """A dated policy. ``sell_ban`` suspends a share of the named participants' sales."""
+
+    kind: Literal["sell_ban", "notice"]
+    start: date
+    title: str
+    source: str
+    end: date | None = None
+    start_bar: int = 0
+    shares: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A resolved scenario. ``folder`` is where its input files lie; it is not part of its digest.
+
+    ``origin`` is the scenario before overrides: a variation reads the factors solved for it.
+    """
+
+    name: str
+    title: dict[str, str] = field(default_factory=dict)
+    story: dict[str, str] = field(default_factory=dict)
+    clock: Clock = Clock()
+    inputs: Inputs = Inputs()
+    impact: Impact = Impact()
+    basis: Basis = Basis()
+    channels: Channels = Channels()
+    noise: Noise = Noise()
+    agents: Agents = Agents()
+    policy: tuple[Policy, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict)
+    folder: Path = field(default=Path(), compare=False)
+    origin: Scenario | None = field(default=None, compare=False)
+
+    def model_dump(self) -> dict[str, Any]:
+        """Return everything that determines a result, as plain JSON values."""
+        plain = asdict(replace(self, folder=Path(), origin=None))
+        del plain["folder"], plain["origin"]
+        dumped: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+        return dumped
+
+    @property
+    def digest(self) -> str:
+        """Return a sha256 of the resolved scenario and its input files (16 hex digits)."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        digest = hashlib.sha256(text.encode())
+        for name in (self.inputs.index_path, self.inputs.assimilation, self.inputs.rescue):
+            if name:
+                digest.update((self.folder / name).read_bytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def factor_base(self) -> Scenario:
+        """Return the scenario whose solved factors this one uses: itself, or its origin."""
+        if self.clock.factors == "solve" or self.origin is None:
+            return self
+        return self.origin
