@@ -19,12 +19,10 @@ CHOSEN: Final = 0.6
 """Share of a group's names that a book holds (assumption, design:model 10; range 0.4-0.8)."""
 
 
-def tilted(
-    low: tuple[float, ...], high: tuple[float, ...], tilt: tuple[float, ...]
-) -> Float64:
+def tilted(low: tuple[float, ...], high: tuple[float, ...], tilt: tuple[float, ...]) -> Float64:
     """Return group weights between ``low`` and ``high`` for each tilt in 0..1, shape (R, G)."""
     share = np.clip(np.asarray(tilt), 0.0, 1.0)[:, None]
-    return (1 - share) * np.asarray(low) + share * np.asarray(high)
+    return np.asarray((1 - share) * np.asarray(low) + share * np.asarray(high))
 
 
 def fund_shares(

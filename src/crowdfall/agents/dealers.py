@@ -99,7 +99,7 @@ class SnowballDealers:
             shares=float_shares(opening, worth),
             cash=np.zeros((opening.paths, 2)),
             futures=self.in_futures * target[:, :, None] * np.eye(2),
-            capital=np.tile(worth.sum(axis=1), (opening.paths, 1)),
+            capital=np.zeros((opening.paths, 2)),  # no nav: the notes owed are not on these books
             hedge_mix=np.zeros((2, 2)),
             buys=True,
         )

@@ -169,9 +169,7 @@ class Dma:
         return np.where(near, np.maximum(rate, self.cut_rate), rate)
 
 
-def _notices(
-    where: Bool, kind: str, amount: Float64, cells: tuple[str, ...]
-) -> list[Notice]:
+def _notices(where: Bool, kind: str, amount: Float64, cells: tuple[str, ...]) -> list[Notice]:
     return [
         Notice(path=int(p), cell=cells[r], kind=kind, amount=float(amount[p, r]))
         for p, r in zip(*np.nonzero(where), strict=True)

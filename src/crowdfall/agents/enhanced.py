@@ -40,9 +40,7 @@ class Enhanced:
         source=PROTOTYPE + "; published 342 + 174 bn at the end of 2024, more a year before",
         low=0.0, high=1500e9,
     )  # fmt: skip
-    tilt: float = parameter(
-        0.75, "general size tilt", source=PROTOTYPE, low=0.0, high=1.0
-    )
+    tilt: float = parameter(0.75, "general size tilt", source=PROTOTYPE, low=0.0, high=1.0)
     detilt_rate: float = parameter(
         0.08, "sale of off-benchmark stock on a bad excess", unit="per day", source=PROTOTYPE,
         low=0.0, high=1.0,

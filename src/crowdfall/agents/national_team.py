@@ -28,9 +28,7 @@ class NationalTeam:
     buy_csi500: bool = True
     buy_csi1000: bool = True
     buy_csi2000: bool = True
-    scale: float = parameter(
-        1.0, "multiple of the schedule", source="scenario", low=0.0, high=20.0
-    )
+    scale: float = parameter(1.0, "multiple of the schedule", source="scenario", low=0.0, high=20.0)
 
     def open(self, opening: Opening) -> tuple[Positions, RescueState]:
         """Return one book with the cash that the schedule needs."""

@@ -46,9 +46,7 @@ class Neutral:
     tilt: float = parameter(
         0.75, "mean size tilt of hedged books", source=PROTOTYPE, low=0.0, high=1.0
     )
-    invested: float = parameter(
-        0.8, "stock over equity", source="assumption", low=0.3, high=1.5
-    )
+    invested: float = parameter(0.8, "stock over equity", source="assumption", low=0.3, high=1.5)
     unwind_rate: float = parameter(
         0.05, "cut on a deep discount", unit="per day",
         source="assumption (the K targets leave it open)", low=0.0, high=0.5,

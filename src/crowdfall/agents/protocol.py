@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -165,8 +165,8 @@ class Plan:
     status: list[list[str]] | None = None  # (P, R)
 
 
-class State(Protocol):
-    """A participant's own memory between bars; each participant has its own type."""
+State = Any
+"""A participant's own memory between bars: each has a type of its own, or None."""
 
 
 class Participant(Protocol):

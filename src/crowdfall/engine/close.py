@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from crowdfall.agents.protocol import Plan
@@ -38,10 +40,10 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     everything = run.accounts(settle)
     ledger.peak_nav = np.maximum(ledger.peak_nav, everything.nav)
     _market_events(run, record, day)
+    public = view(run, day, run.setting.bars, everything)
     for member in run.members:
-        plan = member.terms.plan(
-            view(run, day, run.setting.bars, account(member, everything)), member.state
-        )
+        seen = replace(public, own=account(member, everything))
+        plan = member.terms.plan(seen, member.state)
         _apply(run, record, member, plan, day)
     recognise(run.prices)
     futures.previous_settle = settle

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from crowdfall.rules.loader import number
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
@@ -17,6 +19,16 @@ class Costs:
 
 
 def costs_on(day: date) -> Costs:
-    """Return the costs in force: commission and fees on both sides, stamp duty on sales."""
-    both = 0.00015 + 0.0000341 + 0.00001
-    return Costs(buy=both, sell=both + 0.0005, futures=0.000023, futures_limit=0.10)
+    """Return the costs in force: commission and fees on both sides, stamp duty on sales.
+
+    Raises RuleError where a rule had no value yet.
+    """
+    both = sum(
+        number(f"costs.{name}", day) for name in ("commission", "exchange_fee", "transfer_fee")
+    )
+    return Costs(
+        buy=both,
+        sell=both + number("costs.stamp_duty_sell", day),
+        futures=number("futures.fee", day),
+        futures_limit=number("futures.price_limit", day),
+    )

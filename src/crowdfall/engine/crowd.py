@@ -9,7 +9,7 @@ from datetime import date
 
 import numpy as np
 
-from crowdfall.agents.dealers import SnowballDealers
+from crowdfall.agents.dealers import DealerState, knocked_in_share
 from crowdfall.agents.protocol import (
     UNDERLYINGS,
     Account,
@@ -50,9 +50,7 @@ class Book:
     forced: Bool
 
 
-def gather(
-    setting: Setting, first_path: int, paths: int
-) -> tuple[list[Member], list[Positions]]:
+def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member], list[Positions]]:
     """Open every enabled participant, in the order of the scenario schema."""
     opening = _opening(setting, first_path, paths)
     members: list[Member] = []
@@ -141,11 +139,9 @@ def suspend_sales(
 
 def knocked_in(members: Sequence[Member]) -> Float64 | None:
     """Return the knocked-in share of the dealers' notes (P, 2), None without dealers."""
-    from crowdfall.agents.dealers import knocked_in_share
-
     for member in members:
-        if isinstance(member.terms, SnowballDealers):
-            return knocked_in_share(member.state)  # type: ignore[arg-type]
+        if isinstance(member.state, DealerState):
+            return knocked_in_share(member.state)
     return None
 
 

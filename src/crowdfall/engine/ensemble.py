@@ -73,8 +73,7 @@ def run(
             done += count
             report(Progress(done, paths, "paths"))
         report(Progress(paths, paths, "tables"))
-        folder.finish({})
-        folder.finish_summary(summary_of(folder))
+        folder.finish(summary_of(folder))
     except BaseException:
         if not folder.finished_blocks() and not folder.is_complete:
             folder.discard()
@@ -136,7 +135,7 @@ _of_worker: _Job | None = None
 
 
 def _start(job: _Job) -> None:
-    global _of_worker  # noqa: PLW0603 - the market is sent to each process once, not each block
+    global _of_worker
     _of_worker = job
 
 

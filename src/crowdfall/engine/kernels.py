@@ -6,7 +6,7 @@ tipping point the last digit decides, so results must not depend on reassociatio
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
-# ruff: noqa: ANN001, ANN202, D103
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 
@@ -135,7 +135,19 @@ def _solve(static, slope, weight, low, high, target, start):
 
 @nb.njit(cache=True)
 def solve_factors(
-    own, slope, loading, moved, weight, base, low, high, edges, target, market, group, solve_market,
+    own,
+    slope,
+    loading,
+    moved,
+    weight,
+    base,
+    low,
+    high,
+    edges,
+    target,
+    market,
+    group,
+    solve_market,
     solve_group,
 ):
     """Solve the market factor (P,) and group factors (P, G) so that indices hit their targets.
@@ -144,7 +156,7 @@ def solve_factors(
     moved (P, G); weight (N,) and base (P, N): index = sum(weight x exp(log price - base));
     target (P, G). Only the flagged ones are solved, in place.
     """
-    paths, count = own.shape
+    paths = own.shape[0]
     groups = len(edges) - 1
     for p in range(paths):
         for g in range(groups):
@@ -163,20 +175,43 @@ def solve_factors(
                     static[k] = own[p, i] + slope[i] * market[p] + loading[p, i] * moved[p, g]
             if g == 0:
                 market[p] = _solve(
-                    static, slope[first:last], part, low[p, first:last], high[p, first:last],
-                    target[p, g], market[p],
+                    static,
+                    slope[first:last],
+                    part,
+                    low[p, first:last],
+                    high[p, first:last],
+                    target[p, g],
+                    market[p],
                 )
             else:
                 group[p, g] = _solve(
-                    static, loading[p, first:last], part, low[p, first:last], high[p, first:last],
-                    target[p, g], group[p, g],
+                    static,
+                    loading[p, first:last],
+                    part,
+                    low[p, first:last],
+                    high[p, first:last],
+                    target[p, g],
+                    group[p, g],
                 )
 
 
 @nb.njit(cache=True)
 def fill_orders(
-    own, slope, loading, moved, market, log_price, low, high, edges, least, sales, purchases,
-    filled_sales, filled_purchases, net,
+    own,
+    slope,
+    loading,
+    moved,
+    market,
+    log_price,
+    low,
+    high,
+    edges,
+    least,
+    sales,
+    purchases,
+    filled_sales,
+    filled_purchases,
+    net,
 ):
     """Fill orders by how far the tentative price runs beyond its limit.
 
@@ -184,7 +219,7 @@ def fill_orders(
     the limit over the whole way, at least ``least``. Sets the filled shares (P, N) and the net
     filled flow by group, net (P, G), yuan.
     """
-    paths, count = own.shape
+    paths = own.shape[0]
     groups = len(edges) - 1
     for p in range(paths):
         for g in range(groups):
@@ -207,7 +242,7 @@ def fill_orders(
 @nb.njit(cache=True)
 def filled_by_book(shares, held_back, slot, price, edges, share, capped, scale, filled, out):
     """Set out (P, R, G) to the filled sales of every book, yuan at the last price."""
-    paths, books, count = shares.shape
+    paths, books = shares.shape[:2]
     groups = len(edges) - 1
     for p in range(paths):
         for r in range(books):
@@ -255,7 +290,7 @@ def own_parts(noise, volume, strength, exponent, out):
 @nb.njit(cache=True)
 def set_prices(own, slope, loading, moved, market, low, high, edges, first_price, log_price, price):
     """Set log prices (P, N), clipped to the day's limits, and prices in yuan."""
-    paths, count = own.shape
+    paths = own.shape[0]
     groups = len(edges) - 1
     for p in range(paths):
         for g in range(groups):
@@ -268,14 +303,27 @@ def set_prices(own, slope, loading, moved, market, low, high, edges, first_price
 
 @nb.njit(cache=True)
 def book_trades(
-    shares, held_back, slot, price, edges, share, capped, scale, filled_sales, buy, weight,
-    filled_purchases, background, sold, bought,
+    shares,
+    held_back,
+    slot,
+    price,
+    edges,
+    share,
+    capped,
+    scale,
+    filled_sales,
+    buy,
+    weight,
+    filled_purchases,
+    background,
+    sold,
+    bought,
 ):
     """Move shares between the books and the background at this bar's price.
 
     Sets sold and bought (P, R, G), yuan; background (P, N) takes the other side of every share.
     """
-    paths, books, count = shares.shape
+    paths, books = shares.shape[:2]
     groups = len(edges) - 1
     for p in range(paths):
         for r in range(books):

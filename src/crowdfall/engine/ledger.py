@@ -55,14 +55,10 @@ class Ledger:
 
     def cash_total(self) -> Float64:
         """Return all cash (P,): constant but for capital put in."""
-        return (
-            self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest
-        )
+        return np.asarray(self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest)
 
 
-def open_ledger(
-    positions: list[Positions], futures_price: Float64, setting: Setting
-) -> Ledger:
+def open_ledger(positions: list[Positions], futures_price: Float64, setting: Setting) -> Ledger:
     """Return the ledger that holds all first positions; the background holds the rest."""
     shares = np.concatenate([p.shares for p in positions], axis=1)
     paths, books, count = shares.shape
@@ -112,9 +108,7 @@ def charge(ledger: Ledger, bought: Float64, sold: Float64, setting: Setting) -> 
     return np.asarray(cost)
 
 
-def trade_futures(
-    ledger: Ledger, order: Float64, price: Float64, setting: Setting
-) -> Float64:
+def trade_futures(ledger: Ledger, order: Float64, price: Float64, setting: Setting) -> Float64:
     """Fill futures orders (P, R, U), yuan, against the background; return the fees, (P, R)."""
     units = order / price[:, None, :]
     ledger.units += units

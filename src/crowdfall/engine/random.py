@@ -110,18 +110,14 @@ def key_of(seed: int) -> UInt32:
     return np.array([seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF], dtype=np.uint32)
 
 
-def normals(
-    seed: int, stream: str, first_path: int, step: int, shape: tuple[int, int]
-) -> Float64:
+def normals(seed: int, stream: str, first_path: int, step: int, shape: tuple[int, int]) -> Float64:
     """Return standard normals, shape (paths, stocks), for paths from ``first_path`` on."""
     out = np.empty(shape)
     _fill(out, key_of(seed), STREAMS[stream], first_path, step, True)
     return out
 
 
-def uniforms(
-    seed: int, stream: str, first_path: int, step: int, shape: tuple[int, int]
-) -> Float64:
+def uniforms(seed: int, stream: str, first_path: int, step: int, shape: tuple[int, int]) -> Float64:
     """Return uniforms in (0, 1), shape (paths, stocks), for paths from ``first_path`` on."""
     out = np.empty(shape)
     _fill(out, key_of(seed), STREAMS[stream], first_path, step, False)

@@ -11,9 +11,9 @@ from crowdfall.engine.crowd import knocked_in
 from crowdfall.engine.futures import curve, spot
 from crowdfall.engine.run_state import Run
 from crowdfall.market.snapshot import GROUPS, INDICES
-from crowdfall.rules.futures import contract_months, last_trading_day
 from crowdfall.results.schema import CONTRACT_RANKS, column_names
-from crowdfall.types import Float64
+from crowdfall.rules.futures import contract_months, last_trading_day
+from crowdfall.types import Float64, Int64
 
 if TYPE_CHECKING:
     import polars as pl
@@ -198,23 +198,18 @@ def _agents(run: Run, before: Float64, now: Any, statuses: list[Any]) -> Row:  #
 
 def _flows(run: Run) -> Row:
     tally = run.tally
-    stock = {"bought": tally.bought, "sold": tally.sold,
-             "wanted_bought": tally.wanted_bought, "wanted_sold": tally.wanted_sold}  # fmt: skip
-    futures = {"bought": tally.futures_bought, "sold": tally.futures_sold,
-               "wanted_bought": tally.futures_bought, "wanted_sold": tally.futures_sold}  # fmt: skip
+    amounts = {  # by book and place, (P, R, G + U); futures orders always fill
+        "bought": np.concatenate([tally.bought, tally.futures_bought], axis=2),
+        "sold": np.concatenate([tally.sold, tally.futures_sold], axis=2),
+        "wanted_bought": np.concatenate([tally.wanted_bought, tally.futures_bought], axis=2),
+        "wanted_sold": np.concatenate([tally.wanted_sold, tally.futures_sold], axis=2),
+    }
     other = {"bought": "sold", "sold": "bought", "wanted_bought": "sold", "wanted_sold": "bought"}
     row: Row = {}
-    for name in stock:
-        parts = [
-            np.concatenate(
-                [stock[name][:, m.rows].sum(axis=1), futures[name][:, m.rows].sum(axis=1)], axis=1
-            )
-            for m in run.members
-        ]
-        mirror = np.concatenate(
-            [stock[other[name]].sum(axis=1), futures[other[name]].sum(axis=1)], axis=1
-        )
-        row[name] = np.stack([*parts, mirror], axis=1)  # (P, M + 1, G + U)
+    for name, amount in amounts.items():
+        parts = [amount[:, member.rows].sum(axis=1) for member in run.members]
+        background = amounts[other[name]].sum(axis=1)
+        row[name] = np.stack([*parts, background], axis=1)  # (P, M + 1, G + U)
     return row
 
 
@@ -245,22 +240,27 @@ def tables(record: Record, run: Run) -> dict[str, pl.DataFrame]:
         "events": _events(record.events, run.first_path, days),
     }  # fmt: skip
     return {
-        name: frame.select(column_names(name)).fill_nan(None) if isinstance(frame, pl.DataFrame)
+        name: frame.select(column_names(name)).fill_nan(None)
+        if isinstance(frame, pl.DataFrame)
         else frame
         for name, frame in out.items()
     }
 
 
 def _frame(
-    rows: list[Row], paths: Any, days: list[Any], labels: dict[str, list[str]], width: int = 1  # noqa: ANN401
+    rows: list[Row],
+    paths: Int64,
+    days: list[Any],
+    labels: dict[str, list[str]],
+    width: int = 1,
 ) -> pl.DataFrame:
     import polars as pl
 
     columns: dict[str, Any] = {
         "path": np.repeat(paths, len(days) * width),
-        "date": days * len(paths) if width == 1 else np.tile(
-            np.repeat(np.array(days, dtype="datetime64[D]"), width), len(paths)
-        ),
+        "date": days * len(paths)
+        if width == 1
+        else np.tile(np.repeat(np.array(days, dtype="datetime64[D]"), width), len(paths)),
     }
     for key, values in labels.items():
         columns[key] = values * len(paths)

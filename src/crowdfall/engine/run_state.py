@@ -118,9 +118,7 @@ class Run:
         return out
 
 
-def open_run(
-    setting: Setting, first_path: int, paths: int, factors: Factors | None
-) -> Run:
+def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | None) -> Run:
     """Return a block at the first close. ``factors`` None: solve them (replay) or draw (free)."""
     prices = first_prices(setting, first_path, paths)
     futures = open_futures(prices, setting)
@@ -135,8 +133,10 @@ def open_run(
     books, groups = ledger.cash.shape[1], len(setting.group_float)
     strength = terms.stock_impact if channels.stock_impact else 0.0
     shape = (paths, len(setting.days))
-    drawn = np.zeros((0, 0, 0)) if replay else draw_days(
-        setting.targets, setting.scenario, setting.seed, first_path, shape
+    drawn = (
+        np.zeros((0, 0, 0))
+        if replay
+        else draw_days(setting.targets, setting.scenario, setting.seed, first_path, shape)
     )
     run = Run(
         setting=setting,

@@ -54,4 +54,3 @@ def play_day(run: Run, record: Record, day: int) -> None:
             run.futures.settle_sum += run.futures.price
     before = setting.days[day - 1] if day else setting.scenario.clock.start
     close_day(run, record, day, float((setting.days[day] - before).days))
-

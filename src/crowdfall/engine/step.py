@@ -14,6 +14,8 @@ Design:model 1 a.5 gives the order; the close of the day is in ``close``.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from crowdfall.agents.protocol import Account, View
@@ -45,10 +47,12 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
     setting, prices, ledger = run.setting, run.prices, run.ledger
     value_books(ledger, prices.price, setting, ledger.uncapped)
     everything = run.accounts()
+    public = view(run, day, bar, everything)
     orders = empty_orders(*ledger.group_value.shape)
     for member in run.members:
         rows = member.rows
-        decision = member.terms.decide(view(run, day, bar, account(member, everything)), member.state)
+        seen = replace(public, own=account(member, everything))
+        decision = member.terms.decide(seen, member.state)
         if decision is not None:
             enter(orders, rows, decision, ledger.group_value[:, rows])
     suspend_sales(orders, run.members, setting, setting.days[day], bar)
@@ -56,8 +60,8 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
     return orders
 
 
-def view(run: Run, day: int, bar: int, own: Account) -> View:
-    """Return what is public before this bar, and a participant's own books."""
+def view(run: Run, day: int, bar: int, everything: Account) -> View:
+    """Return what is public before this bar; ``own`` is still to be cut to one participant."""
     prices, setting = run.prices, run.setting
     return View(
         date=setting.days[day],
@@ -71,7 +75,7 @@ def view(run: Run, day: int, bar: int, own: Account) -> View:
         basis=run.futures.gap,
         spot=spot(prices, setting),
         rescue=run.rescue,
-        own=own,
+        own=everything,
     )
 
 
@@ -106,9 +110,9 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     flow = (orders.futures + closing).sum(axis=1)
     fast, slow = dislocate(run.prices, run.setting, net, flow)
     scratch.dislocation = fast + slow
+    exponent = run.setting.scenario.impact.stock_exponent
     kernels.own_parts(
-        run.prices.noise, run.prices.volume, run.strength, run.setting.scenario.impact.stock_exponent,
-        scratch.own,
+        run.prices.noise, run.prices.volume, run.strength, exponent, scratch.own
     )  # fmt: skip
     find_factors(run, day, bar, first=True)
 
@@ -141,9 +145,7 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
         prices.volume, np.exp(-setting.dt / terms.stock_life), scratch.sales, scratch.purchases,
         scratch.filled_sales, scratch.filled_purchases, run.calm_volume(),
     )  # fmt: skip
-    kernels.own_parts(
-        prices.noise, prices.volume, run.strength, terms.stock_exponent, scratch.own
-    )
+    kernels.own_parts(prices.noise, prices.volume, run.strength, terms.stock_exponent, scratch.own)
     find_factors(run, day, bar, first=False)
     kernels.set_prices(
         scratch.own, setting.slope, prices.loading, scratch.dislocation + prices.group,

@@ -37,7 +37,7 @@ def targets_of(
 ) -> Targets:
     """Return the targets of a scenario on a market sorted by group."""
     group = market.stocks.group
-    mean_slope = np.bincount(group, weights=weight * slope, minlength=len(GROUPS))
+    mean_slope = np.array([(weight * slope)[group == g].sum() for g in range(len(GROUPS))])
     returns = market.history.returns
     factor = returns[:, 0] / mean_slope[0]
     residual = returns - factor[:, None] * mean_slope
@@ -115,4 +115,4 @@ def draw_bars(
         wiggle[:, k] = normals(seed, "bridge", first_path, day * bars + k, (paths, groups))
     wiggle *= np.sqrt(share)[:, None] * targets.spread
     wiggle -= share[:, None] * wiggle.sum(axis=1, keepdims=True)
-    return total[:, None, :] * share[:, None] + wiggle
+    return np.asarray(total[:, None, :] * share[:, None] + wiggle)

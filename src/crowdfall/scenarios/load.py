@@ -47,9 +47,7 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Scenario:
 def _words(name_or_path: str) -> tuple[Path, dict[str, Any]]:
     path = library().get(name_or_path, Path(name_or_path))
     if not path.is_file():
-        raise ScenarioError(
-            "unknown_scenario", name=name_or_path, known=", ".join(library())
-        )
+        raise ScenarioError("unknown_scenario", name=name_or_path, known=", ".join(library()))
     try:
         words = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -1,0 +1,1 @@
+"""Facts observed: canonical tables, symbols, calendar, sources, checks."""

@@ -1,0 +1,1 @@
+"""Where facts come from: files, vendors and a generator, behind one interface."""

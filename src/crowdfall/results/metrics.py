@@ -1,0 +1,210 @@
+"""Numbers asked of a run's tables: bands, drawdowns, flows, net asset values.
+
+Plain functions from frames to frames. Money in yuan, ratios as fractions. Nulls are left out of
+every quantile; a day without any value gives null. An empty frame gives an empty frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import polars as pl
+
+from crowdfall.market.snapshot import GROUPS, INDICES
+
+LOW: Final = 0.05
+HIGH: Final = 0.95
+"""Ends of every band shown: nine paths in ten lie inside."""
+
+FALL_CALLED_CRASH: Final = 0.20
+"""Drawdown of CSI 1000 that counts as a crash (assumption, 0.15-0.25)."""
+
+
+def bands(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    """Return median and 5-95% band over the paths, by date.
+
+    Columns: ``date`` and, for each column c, ``c_low, c_median, c_high``; quantiles interpolate
+    linearly between paths.
+    """
+    asked = []
+    for name in columns:
+        column = pl.col(name).cast(pl.Float64)
+        asked += [
+            column.quantile(LOW, "linear").alias(f"{name}_low"),
+            column.median().alias(f"{name}_median"),
+            column.quantile(HIGH, "linear").alias(f"{name}_high"),
+        ]
+    return frame.group_by("date").agg(asked).sort("date")
+
+
+def since_start(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return path, date and, for each index, its change since the close before the first session.
+
+    The level before the first session follows from the first close and return.
+    """
+    changes = []
+    for index in INDICES:
+        close, move = pl.col(f"{index}_close"), pl.col(f"{index}_return")
+        before = (close.first() / (1.0 + move.first())).over("path", order_by="date")
+        changes.append((close / before - 1.0).alias(index))
+    return daily.select("path", "date", *changes).sort("path", "date")
+
+
+def drawdowns(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return the deepest fall of each index from its highest close so far, by path.
+
+    Columns: path, index, drawdown (a positive fraction, 0 where it never fell) and the date of
+    the trough. The level before the first session counts as a high.
+    """
+    parts = []
+    for index in INDICES:
+        level = 1.0 + pl.col(index)
+        peak = pl.max_horizontal(level.cum_max(), pl.lit(1.0)).over("path", order_by="date")
+        falls = since_start(daily).select("path", "date", (1.0 - level / peak).alias("drawdown"))
+        parts.append(
+            falls.group_by("path", maintain_order=True)
+            .agg(
+                pl.lit(index).alias("index"),
+                pl.col("drawdown").max(),
+                pl.col("date").sort_by("drawdown", descending=True, maintain_order=True).first(),
+            )
+            .sort("path")
+        )
+    return pl.concat(parts)
+
+
+def typical_path(daily: pl.DataFrame) -> int:
+    """Return the path whose index levels stay closest to the median path.
+
+    Squared distance in log level, summed over sessions and indices, each index by its own
+    variance over paths; the lowest number wins a tie.
+    """
+    terms = []
+    for index in INDICES:
+        level = pl.col(f"{index}_close").log()
+        gap = (level - level.median().over("date")) ** 2
+        terms.append(gap / pl.max_horizontal(gap.mean(), pl.lit(1e-18)))
+    distance = daily.select("path", pl.sum_horizontal(terms).alias("distance"))
+    ranked = distance.group_by("path").agg(pl.col("distance").sum()).sort("distance", "path")
+    return int(ranked["path"][0])
+
+
+def nav_by_kind(agents: pl.DataFrame) -> pl.DataFrame:
+    """Return path, date, kind, nav: equity over invested capital of all cells of a kind.
+
+    Cells in which nothing was ever invested are left out; a kind of such cells has no rows.
+    """
+    cell = ["path", "kind", "cell"]
+    invested = (
+        pl.when(pl.col("nav") != 0.0)
+        .then(pl.col("equity") / pl.col("nav"))
+        .forward_fill()
+        .over(cell, order_by="date")
+    )
+    return (
+        agents.with_columns(invested.alias("invested"))
+        .filter(pl.col("nav").is_not_null() & (pl.col("invested") > 0.0))
+        .group_by("path", "date", "kind")
+        .agg(pl.col("equity").sum() / pl.col("invested").sum())
+        .rename({"equity": "nav"})
+        .sort("path", "date", "kind")
+    )
+
+
+def events_by_day(events: pl.DataFrame) -> pl.DataFrame:
+    """Return path, date, agent, kind, count and amount of each sort of event."""
+    return (
+        events.group_by("path", "date", "agent", "kind")
+        .agg(pl.len().cast(pl.Int64).alias("count"), pl.col("amount").sum())
+        .sort("path", "date", "agent", "kind")
+    )
+
+
+def net_flows(flows: pl.DataFrame) -> pl.DataFrame:
+    """Return path, date, kind, place and net = bought - sold, cells of a kind taken together."""
+    return (
+        flows.group_by("path", "date", "kind", "place")
+        .agg((pl.col("bought").sum() - pl.col("sold").sum()).alias("net"))
+        .sort("path", "date", "kind", "place")
+    )
+
+
+def background_share(flows: pl.DataFrame) -> float:
+    """Return the background's part in all stock traded, 0 to 1; NaN where nothing was traded."""
+    traded = pl.col("bought") + pl.col("sold")
+    stock = flows.filter(pl.col("place").is_in(GROUPS))
+    total = stock.select(traded.sum()).item()
+    own = stock.filter(pl.col("kind") == "background").select(traded.sum()).item()
+    return float(own) / float(total) if total else float("nan")
+
+
+def crash_share(daily: pl.DataFrame) -> float:
+    """Return the share of paths in which CSI 1000 fell further than FALL_CALLED_CRASH."""
+    falls = drawdowns(daily).filter(pl.col("index") == "csi1000")["drawdown"]
+    return int((falls > FALL_CALLED_CRASH).sum()) / max(len(falls), 1)
+
+
+def headline(daily: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers a reader asks for first: name, unit, low, median and high over paths.
+
+    Names: ``drawdown_<index>``, ``limit_downs``, ``basis_<u>``, ``knocked_in_<index>``,
+    ``forced_sales``, ``margin_calls``, ``shortfall``, ``rescue``, ``nav_<kind>``.
+    """
+    per_path = pl.concat([_falls(daily), _extremes(daily), _lowest_nav(agents)])
+    return (
+        per_path.group_by("name", "unit", maintain_order=True)
+        .agg(
+            pl.col("value").quantile(LOW, "linear").alias("low"),
+            pl.col("value").median().alias("median"),
+            pl.col("value").quantile(HIGH, "linear").alias("high"),
+        )
+        .filter(pl.col("median").is_not_null())
+    )
+
+
+def _falls(daily: pl.DataFrame) -> pl.DataFrame:
+    return drawdowns(daily).select(
+        (pl.lit("drawdown_") + pl.col("index")).alias("name"),
+        pl.lit("fraction").alias("unit"),
+        (-pl.col("drawdown")).alias("value"),
+    )
+
+
+def _extremes(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return the worst day or the total of a column, by path."""
+    rescue = pl.sum_horizontal(name for name in daily.columns if name.startswith("rescue_"))
+    asked = {
+        ("limit_downs", "stocks"): pl.col("limit_down_count").max(),
+        **{
+            (f"basis_{u}", "fraction"): pl.col(f"basis_front_{u}").min() for u in underlyings(daily)
+        },
+        **{
+            (f"knocked_in_{index}", "fraction"): pl.col(f"knocked_in_share_{index}").max()
+            for index in ("csi500", "csi1000")
+        },
+        ("margin_calls", "calls"): pl.col("margin_calls").sum(),
+        ("forced_sales", "yuan"): pl.col("forced_sales").sum(),
+        ("shortfall", "yuan"): pl.col("broker_shortfall").max(),
+        ("rescue", "yuan"): rescue.sum(),
+    }
+    parts = []
+    for (name, unit), expression in asked.items():
+        value = daily.group_by("path").agg(expression.cast(pl.Float64).alias("value")).sort("path")
+        parts.append(value.select(pl.lit(name).alias("name"), pl.lit(unit).alias("unit"), "value"))
+    return pl.concat(parts)
+
+
+def _lowest_nav(agents: pl.DataFrame) -> pl.DataFrame:
+    lowest = nav_by_kind(agents).group_by("path", "kind").agg(pl.col("nav").min())
+    return lowest.sort("kind", "path").select(
+        (pl.lit("nav_") + pl.col("kind")).alias("name"),
+        pl.lit("ratio").alias("unit"),
+        pl.col("nav").alias("value"),
+    )
+
+
+def underlyings(daily: pl.DataFrame) -> tuple[str, ...]:
+    """Return the futures of a run, as its columns name them: ic, im."""
+    prefix = "basis_front_"
+    return tuple(name.removeprefix(prefix) for name in daily.columns if name.startswith(prefix))

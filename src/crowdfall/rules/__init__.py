@@ -1,0 +1,1 @@
+"""Law, dated: price limits, fees, futures, margin, swaps, snowballs, policy events."""
