@@ -168,8 +168,10 @@ class FrontRunners:
     def open(self, opening: Opening) -> tuple[Positions, RunnerState]:
         """Return one empty book."""
         notes = opening.knock_in_map
-        flags = np.zeros((opening.paths, len(notes.level)), bool)
-        return empty_book(opening), RunnerState(notes=notes, knocked_in=flags)
+        levels = opening.market.levels
+        spot = np.tile([levels["csi500"], levels["csi1000"]], (opening.paths, 1))
+        inside = spot[:, notes.underlying] <= notes.level
+        return empty_book(opening), RunnerState(notes=notes, knocked_in=inside)
 
     def decide(self, view: View, state: RunnerState) -> Orders:
         """Be short in proportion to the published map around the index, in a falling market."""

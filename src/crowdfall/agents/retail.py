@@ -119,11 +119,11 @@ class StyleSwitchers:
         return _one_book(opening, worth, 0.0, buys=True), FloatState(group_float=small)
 
     def decide(self, view: View, state: FloatState) -> Orders:
-        """Sell smaller groups by float; buy CSI 300 with the same amount."""
+        """Sell smaller groups by float; buy CSI 300 with what the last bar brought in."""
         amount = self.switch * view.rescue[:, 0]
         share = state.group_float / state.group_float.sum()
         buy = np.zeros((len(amount), 1, len(share)))
-        buy[:, 0, 0] = np.minimum(amount, np.maximum(view.own.cash[:, 0], 0.0))
+        buy[:, 0, 0] = np.maximum(view.own.cash[:, 0], 0.0)
         return Orders(sell=amount[:, None, None] * share, buy=buy)
 
     def plan(self, view: View, state: FloatState) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 from crowdfall.agents.protocol import Plan
 from crowdfall.engine.crowd import Member, account
 from crowdfall.engine.depth import recognise
+from crowdfall.engine.futures import last_hour
 from crowdfall.engine.ledger import pay_interest, value_books
 from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
+from crowdfall.errors import RunError
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.types import Float64
 
@@ -29,7 +31,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     5. The session is recorded.
     """
     futures, ledger = run.futures, run.ledger
-    settle = futures.settle_sum / min(2, run.setting.bars)
+    settle = futures.settle_sum / last_hour(run.setting)
     futures.settle_sum[:] = 0.0
     run.tally.interest += pay_interest(ledger, days_since)
     before = ledger.stock_value
@@ -38,6 +40,8 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     value_books(ledger, run.prices.price, run.setting, every)
     ledger.stock_value = ledger.group_value.sum(axis=2)
     everything = run.accounts(settle)
+    if not (np.isfinite(everything.equity).all() and np.isfinite(run.prices.level).all()):
+        raise RunError("not_finite", date=run.setting.days[day])
     ledger.peak_nav = np.maximum(ledger.peak_nav, everything.nav)
     _market_events(run, record, day)
     public = view(run, day, run.setting.bars, everything)
@@ -96,8 +100,8 @@ def _sale_events(run: Run, record: Record, member: Member, day: int) -> None:
         record.event(
             int(p), day, bars, member.name, member.cells[r], "forced_sale", float(forced[p, r])
         )
-    wanted = tally.wanted_sold[:, rows].sum(axis=2)
-    left = wanted - tally.sold[:, rows].sum(axis=2)
+    left = tally.left[:, rows].sum(axis=2)
+    wanted = left + tally.sold[:, rows].sum(axis=2)
     for p, r in zip(*np.nonzero((left > LOCKED_OUT * wanted) & (wanted > 1e6)), strict=True):
         record.event(
             int(p), day, bars, member.name, member.cells[r], "locked_out", float(left[p, r])

@@ -130,7 +130,8 @@ def suspend_sales(
         return
     for event in setting.scenario.policy:
         last = event.end or event.start
-        begun = day > event.start or (day == event.start and bar >= event.start_bar)
+        eighth = bar * 8 // setting.bars
+        begun = day > event.start or (day == event.start and eighth >= event.start_bar)
         if event.kind != "sell_ban" or not (begun and day <= last):
             continue
         for member in members:

@@ -61,6 +61,8 @@ def run(
     for name, value in (("paths", paths), ("workers", workers), ("block", block)):
         if value < 1:
             raise RunError("count_below_one", name=name, value=value)
+    if not 0 <= seed < 2**63:
+        raise RunError("bad_seed", value=seed)
     check_free(out)
     setting(market, scenario, seed)  # bad input speaks before anything is written
     folder = create(out, manifest(market, scenario, seed, paths))

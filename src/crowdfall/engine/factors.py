@@ -10,7 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import fields
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -31,8 +34,19 @@ def cache_folder() -> Path:
 
 def factor_key(market: Market, base: Scenario, seed: int) -> str:
     """Return the name under which the factors of a base scenario are kept."""
-    text = f"{__version__} {market.digest} {base.digest} {seed}"
+    text = f"{__version__} {code_digest()} {market.digest} {base.digest} {seed}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def code_digest() -> str:
+    """Return a sha256 of the sources that determine a path: factors of other code are not read."""
+    digest = hashlib.sha256()
+    root = files("crowdfall")
+    for room in ("agents", "engine", "market", "pricing", "rules", "scenarios"):
+        for file in sorted(Path(str(root.joinpath(room))).glob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def save(folder: Path, first_path: int, factors: Factors) -> None:
@@ -53,7 +67,7 @@ def read(folder: Path, first_path: int, paths: int) -> Factors | None:
         try:
             with np.load(folder / f"{path:06d}.npz") as file:
                 parts.append({item.name: file[item.name] for item in fields(Factors)})
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
     return Factors(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 

@@ -23,6 +23,11 @@ TERM_LOADING: Final = (0.0, 0.40, 0.55, 1.0, 1.35, 1.5)
 trading day (term structure of 22 January 2024, design:model 1 a.3; the ends are assumptions)."""
 
 
+def last_hour(setting: Setting) -> int:
+    """Return the bars of the last of four hours, over which settlement is averaged."""
+    return setting.bars // 4
+
+
 def spot(prices: Prices, setting: Setting) -> Float64:
     """Return the index points under the futures, (P, U)."""
     return np.asarray(prices.level[:, GROUP_OF] * setting.spot_levels)
@@ -78,21 +83,35 @@ def carry(futures: FuturesState, ledger: Ledger, setting: Setting) -> Float64:
 
 
 def term_loading(days: float, main_days: float) -> float:
-    """Return how far a month's basis moves with the main contract's gap."""
+    """Return how far a month's basis moves with the main contract's gap.
+
+    The main contract's own loading is not followed below that of a 25-day month: the gap fades by
+    its decay, not by its maturity.
+    """
     months = np.interp([days, main_days], TERM_DAYS, TERM_LOADING)
-    return float(months[0] / months[1]) if months[1] > 0 else 1.0
+    return float(months[0] / max(months[1], TERM_LOADING[2]))
 
 
 def curve(
-    futures: FuturesState, ledger: Ledger, setting: Setting, today: date, last_days: list[date]
+    futures: FuturesState,
+    ledger: Ledger,
+    setting: Setting,
+    index: Float64,
+    today: date,
+    last_days: list[date],
 ) -> Float64:
-    """Return the basis of each listed month, close / spot - 1, (P, U, months)."""
+    """Return the basis of each listed month, close / spot - 1, (P, U, months).
+
+    ``index``: spot in points, (P, U).
+    """
     start = setting.scenario.clock.start
     main_days = setting.tenor * 365 - (today - start).days
     yearly = carry(futures, ledger, setting)
+    # The gap of the price traded, which its daily limit may hold back.
+    gap = np.log(futures.price / index) - yearly * main_days / 365
     out = []
     for last in last_days:
         days = float((last - today).days)
         loading = term_loading(days, main_days)
-        out.append(np.expm1(yearly * days / 365 + loading * futures.gap))
+        out.append(np.expm1(yearly * days / 365 + loading * gap))
     return np.stack(out, axis=2)

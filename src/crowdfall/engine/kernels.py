@@ -16,18 +16,25 @@ import numpy as np
 
 @nb.njit(cache=True)
 def add_noise(noise, normal, scale, stress, edges):
-    """Add scale (P, N) x stress (P, G) x normal (P, N) to noise, in place."""
+    """Add noise of sd = scale (P, N) x stress (P, G), in place.
+
+    Half its variance is taken off, so that noise alone moves no expected price.
+    """
     paths, groups = stress.shape
     for p in range(paths):
         for g in range(groups):
             factor = stress[p, g]
             for i in range(edges[g], edges[g + 1]):
-                noise[p, i] += factor * scale[p, i] * normal[p, i]
+                sd = factor * scale[p, i]
+                noise[p, i] += sd * normal[p, i] - 0.5 * sd * sd
 
 
 @nb.njit(cache=True)
-def group_values(shares, held_back, slot, price, edges, rows, out):
-    """Set out (P, R, G) to the value of what ``rows`` may sell; held_back (P, S, N) is T+1."""
+def group_values(shares, held_back, slot, price, edges, rows, held, sellable):
+    """Set held and sellable (P, R, G) to the value of the stock of ``rows``, with and without T+1.
+
+    held_back (P, S, N): shares bought today, which can't be sold before tomorrow.
+    """
     paths = shares.shape[0]
     groups = len(edges) - 1
     for p in range(paths):
@@ -37,10 +44,11 @@ def group_values(shares, held_back, slot, price, edges, rows, out):
                 total = 0.0
                 for i in range(edges[g], edges[g + 1]):
                     total += shares[p, r, i] * price[p, i]
+                held[p, r, g] = total
                 if s >= 0:
                     for i in range(edges[g], edges[g + 1]):
                         total -= held_back[p, s, i] * price[p, i]
-                out[p, r, g] = total
+                sellable[p, r, g] = total
 
 
 @nb.njit(cache=True)
@@ -130,7 +138,7 @@ def _solve(static, slope, weight, low, high, target, start):
         f = step if left < step < right else 0.5 * (left + right)
         if right - left < 1e-14:
             break
-    return f
+    return f if abs(value) < 1e-9 * target else start
 
 
 @nb.njit(cache=True)

@@ -8,6 +8,7 @@ cash in total, and the background is the named residual holder.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from crowdfall.agents.protocol import Positions
 from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
 from crowdfall.types import Bool, Float64, Int64
+
+CROWDED: Final = 0.9
+"""Most of a stock's float that all participants may hold at the start (assumption, 0.5-1)."""
 
 
 @dataclass(kw_only=True)
@@ -33,7 +37,8 @@ class Ledger:
     capital: Float64
     peak_nav: Float64
     stock_value: Float64  # (P, R) at the last close
-    group_value: Float64  # (P, R, G) sellable at the last valuation
+    group_value: Float64  # (P, R, G) at the last valuation
+    sellable: Float64  # (P, R, G) the same without what was bought today
     hedge_mix: Float64
     capped: Bool
     financing: Float64
@@ -60,24 +65,26 @@ class Ledger:
 
 def open_ledger(positions: list[Positions], futures_price: Float64, setting: Setting) -> Ledger:
     """Return the ledger that holds all first positions; the background holds the rest."""
-    shares = np.concatenate([p.shares for p in positions], axis=1)
+    shares = joined([p.shares for p in positions])
     paths, books, count = shares.shape
-    futures = np.concatenate([p.futures for p in positions], axis=1)
+    futures = joined([p.futures for p in positions])
     units = futures / futures_price[:, None, :]
     buys = np.concatenate([np.full(len(p.cells), p.buys) for p in positions])
     slot = np.where(buys, np.cumsum(buys) - 1, -1).astype(np.int64)
-    capital = np.concatenate([p.capital for p in positions], axis=1)
     issued = setting.market.stocks.float_cap / setting.market.stocks.close
+    cash = joined([p.cash for p in positions])
+    cash += _uncrowd(shares, issued, setting.market.stocks.close)
     return Ledger(
         shares=shares,
         held_back=np.zeros((paths, max(int(buys.sum()), 1), count)),
         slot=slot,
-        cash=np.concatenate([p.cash for p in positions], axis=1),
+        cash=cash,
         units=units,
-        capital=capital,
+        capital=joined([p.capital for p in positions]),
         peak_nav=np.ones((paths, books)),
         stock_value=np.zeros((paths, books)),
         group_value=np.zeros((paths, books, len(setting.edges) - 1)),
+        sellable=np.zeros((paths, books, len(setting.edges) - 1)),
         hedge_mix=np.concatenate([p.hedge_mix for p in positions]),
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
@@ -89,11 +96,28 @@ def open_ledger(positions: list[Positions], futures_price: Float64, setting: Set
     )
 
 
+def joined(parts: list[Float64]) -> Float64:
+    """Join arrays of all books along the books."""
+    return np.concatenate(parts, axis=1)
+
+
+def _uncrowd(shares: Float64, issued: Float64, close: Float64) -> Float64:
+    """Cut what books hold together beyond CROWDED of a stock's float, in place.
+
+    Returns the yuan set free, (P, R): few names are held so widely, and only in small markets.
+    """
+    held = shares.sum(axis=1)
+    keep = np.minimum(1.0, CROWDED * issued / np.maximum(held, 1e-9))
+    freed = np.einsum("prn,pn->pr", shares, (1.0 - keep) * close)
+    shares *= keep[:, None, :]
+    return np.asarray(freed)
+
+
 def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) -> None:
-    """Mark the sellable stock of some books by size group, in place."""
+    """Mark the stock of some books by size group, in place."""
     group_values(
         ledger.shares, ledger.held_back, ledger.slot, price, setting.edges, books,
-        ledger.group_value,
+        ledger.group_value, ledger.sellable,
     )  # fmt: skip
 
 
@@ -108,15 +132,21 @@ def charge(ledger: Ledger, bought: Float64, sold: Float64, setting: Setting) -> 
     return np.asarray(cost)
 
 
-def trade_futures(ledger: Ledger, order: Float64, price: Float64, setting: Setting) -> Float64:
-    """Fill futures orders (P, R, U), yuan, against the background; return the fees, (P, R)."""
-    units = order / price[:, None, :]
+def trade_futures(
+    ledger: Ledger, order: Float64, before: Float64, price: Float64, setting: Setting
+) -> tuple[Float64, Float64]:
+    """Fill futures orders (P, R, U), yuan at the price ``before`` the bar, against the background.
+
+    Returns what was traded, yuan at this bar's price (P, R, U), and the fees (P, R).
+    """
+    units = order / before[:, None, :]
+    traded = units * price[:, None, :]
     ledger.units += units
     ledger.background_units -= units.sum(axis=1)
-    fee = np.abs(order).sum(axis=2) * setting.costs.futures
+    fee = np.abs(traded).sum(axis=2) * setting.costs.futures
     ledger.cash -= fee
     ledger.fees += fee.sum(axis=1)
-    return np.asarray(fee)
+    return np.asarray(traded), np.asarray(fee)
 
 
 def mark_futures(ledger: Ledger, change: Float64) -> Float64:

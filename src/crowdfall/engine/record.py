@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crowdfall.agents.protocol import Account
 from crowdfall.engine.crowd import knocked_in
 from crowdfall.engine.futures import curve, spot
 from crowdfall.engine.run_state import Run
@@ -49,12 +50,13 @@ class Record:
         everything = run.accounts()
         self.daily.append(_daily(run, day, everything))
         self.futures.append(_futures(run, day, settle))
-        self.agents.append(_agents(run, before, everything, self.statuses))
+        settled = run.accounts(settle).equity
+        self.agents.append(_agents(run, before, everything, settled, self.statuses))
         self.flows.append(_flows(run))
         self.statuses = []
 
 
-def _daily(run: Run, day: int, everything: Any) -> Row:  # noqa: ANN401
+def _daily(run: Run, day: int, everything: Account) -> Row:
     prices, tally, setting = run.prices, run.tally, run.setting
     row: Row = {}
     for name in INDICES:
@@ -62,7 +64,7 @@ def _daily(run: Run, day: int, everything: Any) -> Row:  # noqa: ANN401
         row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
         row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
     months = _months(run, day)
-    basis = curve(run.futures, run.ledger, setting, setting.days[day], [m[1] for m in months])
+    basis = _curve(run, day, [last for _, last in months])
     interest = open_interest(run)
     for u, name in enumerate(UNDERLYINGS):
         for k, rank in enumerate(CONTRACT_RANKS):
@@ -81,9 +83,9 @@ def _daily(run: Run, day: int, everything: Any) -> Row:  # noqa: ANN401
         row[f"dealer_futures_{name}"] = everything.futures[:, dealers, u].sum(axis=1)
     row["margin_calls"] = run.calls.copy()
     row["forced_sales"] = tally.forced.sum(axis=1)
-    row["unfilled_sales"] = np.maximum(tally.wanted_sold - tally.sold, 0.0).sum(axis=(1, 2))
-    leveraged = run.ledger.financing > 0.0
-    row["broker_shortfall"] = np.maximum(0.0, -everything.equity[:, leveraged]).sum(axis=1)
+    row["unfilled_sales"] = tally.left.sum(axis=(1, 2))
+    swaps = everything.equity[:, _rows(run, "dma")]
+    row["broker_shortfall"] = np.maximum(0.0, -swaps).sum(axis=1)
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
     for index in RESCUED:
         row[f"rescue_{index}"] = team[:, GROUPS.index(index)]
@@ -115,6 +117,11 @@ def open_interest(run: Run) -> Float64:
     return np.asarray(np.maximum(units, 0.0) * run.futures.price)
 
 
+def _curve(run: Run, day: int, lasts: list[Any]) -> Float64:
+    index = spot(run.prices, run.setting)
+    return curve(run.futures, run.ledger, run.setting, index, run.setting.days[day], lasts)
+
+
 def _months(run: Run, day: int) -> list[tuple[str, Any]]:
     today = run.setting.days[day]
     return [
@@ -127,7 +134,7 @@ def _futures(run: Run, day: int, settle: Float64) -> Row:
     setting = run.setting
     months = _months(run, day)
     lasts = [last for _, last in months]
-    basis = curve(run.futures, run.ledger, setting, setting.days[day], lasts)
+    basis = _curve(run, day, lasts)
     index = spot(run.prices, setting)
     close = index[:, :, None] * (1.0 + basis)
     shift = settle / run.futures.price
@@ -140,7 +147,7 @@ def _futures(run: Run, day: int, settle: Float64) -> Row:
         "settle": close * shift[:, :, None],
         "close": close,
         "basis": basis,
-        "volume": volume * (1.0 + 0.0 * close) + traded.sum(axis=1)[:, :, None] * share,
+        "volume": np.broadcast_to(volume, close.shape) + traded.sum(axis=1)[:, :, None] * share,
         "open_interest": open_interest(run)[:, :, None] * share,
     }
 
@@ -156,7 +163,7 @@ def month_shares(run: Run) -> tuple[Float64, Float64]:
     return share / np.maximum(share.sum(axis=1, keepdims=True), 1.0), volume
 
 
-def _agents(run: Run, before: Float64, now: Any, statuses: list[Any]) -> Row:  # noqa: ANN401
+def _agents(run: Run, before: Float64, now: Account, settled: Float64, statuses: list[Any]) -> Row:
     tally, ledger = run.tally, run.ledger
     bought, sold = tally.bought.sum(axis=2), tally.sold.sum(axis=2)
     short = np.abs(now.futures).sum(axis=2)
@@ -181,7 +188,7 @@ def _agents(run: Run, before: Float64, now: Any, statuses: list[Any]) -> Row:  #
         "leverage": np.where(
             now.equity > 0, now.stock_value / np.maximum(now.equity, 1e-9), nothing
         ),
-        "margin_ratio": np.where(held, now.equity / np.maximum(now.stock_value, 1.0), nothing),
+        "margin_ratio": np.where(held, settled / np.maximum(now.stock_value, 1.0), nothing),
         "nav": np.where(invested, now.nav, nothing),
         "excess": np.where(benchmarked, now.excess, nothing),
         "pnl_stock": now.stock_value - before - bought + sold,
@@ -202,7 +209,7 @@ def _flows(run: Run) -> Row:
         "bought": np.concatenate([tally.bought, tally.futures_bought], axis=2),
         "sold": np.concatenate([tally.sold, tally.futures_sold], axis=2),
         "wanted_bought": np.concatenate([tally.wanted_bought, tally.futures_bought], axis=2),
-        "wanted_sold": np.concatenate([tally.wanted_sold, tally.futures_sold], axis=2),
+        "wanted_sold": np.concatenate([tally.sold + tally.left, tally.futures_sold], axis=2),
     }
     other = {"bought": "sold", "sold": "bought", "wanted_bought": "sold", "wanted_sold": "bought"}
     row: Row = {}

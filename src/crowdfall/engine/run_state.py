@@ -67,14 +67,15 @@ class Run:
         return self.volume_unit
 
     def hedge_closing(self, sold: Float64, wanted: Float64, orders: Book) -> Float64:
-        """Return futures bought back with stock sales, yuan (P, R, U).
+        """Return futures bought back with stock sales, yuan at the last price (P, R, U).
 
         A hedged book closes the same share of its short as it sells of its stock; part of it
         follows what it wanted to sell: futures are liquid, locked stocks are not.
         """
         follow = orders.follow_wanted
-        amount = (1.0 - follow) * sold.sum(axis=2) + follow * wanted.sum(axis=2)
-        share = np.clip(amount / np.maximum(self.ledger.stock_value, 1.0), 0.0, 1.0)
+        ordered = wanted.sum(axis=2)
+        filled = np.where(ordered > 0.0, sold.sum(axis=2) / np.maximum(ordered, 1.0), 0.0)
+        share = orders.share.max(axis=2) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
         hedged = self.ledger.hedge_mix.any(axis=1)
         short = np.maximum(-self.ledger.units, 0.0) * self.futures.price[:, None, :]
         return np.asarray(short * (share * hedged)[:, :, None])

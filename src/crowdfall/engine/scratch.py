@@ -70,7 +70,7 @@ class Tally:
     bought: Float64
     sold: Float64
     wanted_bought: Float64
-    wanted_sold: Float64
+    left: Float64  # sales wanted and not filled
     forced: Float64  # (P, R) filled sales that a broker forced
     futures_bought: Float64
     futures_sold: Float64
@@ -83,7 +83,7 @@ class Tally:
     @classmethod
     def empty(cls, paths: int, books: int, groups: int) -> Tally:
         """Return zero sums."""
-        stock = ("bought", "sold", "wanted_bought", "wanted_sold")
+        stock = ("bought", "sold", "wanted_bought", "left")
         money = ("forced", "costs", "gain", "basis_gain", "interest", "capital")
         return cls(
             **{name: np.zeros((paths, books, groups)) for name in stock},
@@ -97,17 +97,22 @@ class Tally:
             getattr(self, name)[:] = 0.0
 
     def add_bar(
-        self, scratch: Scratch, orders: Book, costs: Float64, gain: Float64, by_basis: Float64
+        self,
+        scratch: Scratch,
+        orders: Book,
+        traded: Float64,
+        costs: Float64,
+        gain: Float64,
+        by_basis: Float64,
     ) -> None:
-        """Add one bar. Wanted sales are the filled ones plus what was left over."""
-        left = np.maximum(scratch.wanted - scratch.filled, 0.0)
+        """Add one bar. What is left over is that of the last bar: it was ordered again each bar."""
+        self.left = np.maximum(scratch.wanted - scratch.filled, 0.0)
         self.bought += scratch.bought
         self.sold += scratch.sold
         self.wanted_bought += orders.buy
-        self.wanted_sold += scratch.sold + left
         self.forced += np.where(orders.forced, scratch.sold.sum(axis=2), 0.0)
-        self.futures_bought += np.maximum(orders.futures, 0.0)
-        self.futures_sold += np.maximum(-orders.futures, 0.0)
+        self.futures_bought += np.maximum(traded, 0.0)
+        self.futures_sold += np.maximum(-traded, 0.0)
         self.costs += costs
         self.gain += gain.sum(axis=2)
         self.basis_gain += by_basis.sum(axis=2)

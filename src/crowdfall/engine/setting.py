@@ -12,10 +12,13 @@ from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.data.calendar import sessions
 from crowdfall.engine.costs import Costs, costs_on
 from crowdfall.engine.targets import Targets, targets_of
-from crowdfall.market.snapshot import GROUPS, Market
+from crowdfall.errors import MarketError
+from crowdfall.market.snapshot import GROUPS, FuturesQuote, Market
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Bool, Float64, Int64
 
+MIN_HISTORY: Final = 60
+"""Fewest sessions from which free runs may draw (assumption)."""
 MICROCAP: Final = GROUPS.index("microcap")
 SPOT_TRANSFER: Final = (
     (0.0, 0.62, 0.20, 0.13, 0.03, 0.02),
@@ -76,6 +79,7 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
     Raises ScenarioError where inputs lack a session, MarketError where the market's date is not
     the scenario's start.
     """
+    _check(market, scenario)
     ordered = by_group(market)
     stocks = ordered.stocks
     days = tuple(d for d in sessions(scenario.clock.start, scenario.clock.end))[1:]
@@ -133,7 +137,27 @@ def _index_weights(market: Market, edges: Int64) -> Float64:
     return out
 
 
-def _main_quote(market: Market, scenario: Scenario, underlying: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _check(market: Market, scenario: Scenario) -> None:
+    if market.date != scenario.clock.start:
+        raise MarketError(
+            "market_date", date=market.date, start=scenario.clock.start, name=scenario.name
+        )
+    for g, name in enumerate(GROUPS):
+        if not (market.stocks.group == g).any():
+            raise MarketError("empty_group", group=name)
+    for underlying in UNDERLYINGS:
+        if not market.contracts(underlying):
+            raise MarketError("no_quotes", underlying=underlying.upper(), date=market.date)
+    for item in fields(market.stocks):
+        values = getattr(market.stocks, item.name)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            symbol = market.stocks.symbol[int(np.argmin(np.isfinite(values)))]
+            raise MarketError("not_a_number", column=item.name, symbol=symbol)
+    if scenario.clock.mode == "free" and len(market.history.returns) < MIN_HISTORY:
+        raise MarketError("short_history", count=len(market.history.returns), least=MIN_HISTORY)
+
+
+def _main_quote(market: Market, scenario: Scenario, underlying: str) -> FuturesQuote:
     quotes = market.contracts(underlying)
     quarterly = [q for q in quotes if q.last_trading_day.month % 3 == 0]
     later = [q for q in quarterly if q.last_trading_day > scenario.clock.end]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crowdfall.engine.close import close_day, policy_events
+from crowdfall.engine.futures import last_hour
 from crowdfall.engine.record import Record, tables
 from crowdfall.engine.run_state import Run, open_run
 from crowdfall.engine.setting import Setting
@@ -50,7 +51,7 @@ def play_day(run: Run, record: Record, day: int) -> None:
     policy_events(run, record, day)
     for bar in range(setting.bars):
         step(run, day, bar)
-        if bar >= setting.bars - 2:
+        if bar >= setting.bars - last_hour(setting):
             run.futures.settle_sum += run.futures.price
     before = setting.days[day - 1] if day else setting.scenario.clock.start
     close_day(run, record, day, float((setting.days[day] - before).days))

@@ -133,3 +133,4 @@ def open_day(prices: Prices, setting: Setting) -> None:
     prices.base[:, first:last] = prices.log_price[:, first:last]
     prices.close_level[:] = prices.level
     prices.touched[:] = False
+    prices.locked[:] = False  # yesterday's queues are gone; depth still remembers their share

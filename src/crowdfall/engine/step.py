@@ -27,7 +27,10 @@ from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_b
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.targets import draw_bars
+from crowdfall.errors import RunError
 from crowdfall.types import Float64
+
+PIN_TOLERANCE = 1e-7
 
 
 def step(run: Run, day: int, bar: int) -> None:
@@ -38,7 +41,7 @@ def step(run: Run, day: int, bar: int) -> None:
     first_prices(run, orders, day, bar)
     fill(run, orders)
     final_prices(run, orders, day, bar)
-    book(run, orders, day)
+    book(run, orders, day, bar)
     observe(run)
 
 
@@ -54,7 +57,7 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
         seen = replace(public, own=account(member, everything))
         decision = member.terms.decide(seen, member.state)
         if decision is not None:
-            enter(orders, rows, decision, ledger.group_value[:, rows])
+            enter(orders, rows, decision, ledger.sellable[:, rows])
     suspend_sales(orders, run.members, setting, setting.days[day], bar)
     run.scratch.collect(orders, ledger, prices, setting)
     return orders
@@ -166,7 +169,7 @@ def find_factors(run: Run, day: int, bar: int, *, first: bool) -> None:
         prices.market[:] = market[:, tick]
         prices.group[:] = group[:, tick]
         return
-    target = np.broadcast_to(setting.targets.ratio[day, bar], prices.group.shape)
+    target = np.tile(setting.targets.ratio[day, bar], (run.paths, 1))
     kernels.solve_factors(
         run.scratch.own, setting.slope, prices.loading, run.scratch.dislocation,
         setting.index_weight, prices.base, prices.low, prices.high, setting.edges, target,
@@ -176,7 +179,17 @@ def find_factors(run: Run, day: int, bar: int, *, first: bool) -> None:
     group[:, tick] = prices.group
 
 
-def book(run: Run, orders: Book, day: int) -> None:
+def check_pin(run: Run, day: int, bar: int) -> None:
+    """Raise RunError where a pinned CSI 300 was missed: too many stocks at their limits."""
+    target = run.setting.targets.ratio[day, bar, 0]
+    missed = np.abs(run.prices.level[:, 0] / target - 1.0).max()
+    if not missed < PIN_TOLERANCE:
+        raise RunError(
+            "pin_missed", date=run.setting.days[day], bar=bar, missed=f"{100 * missed:.3g}%"
+        )
+
+
+def book(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move shares, cash and futures; the basis answers the flow."""
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
     kernels.book_trades(
@@ -186,14 +199,16 @@ def book(run: Run, orders: Book, day: int) -> None:
     )  # fmt: skip
     costs = charge(ledger, scratch.bought, scratch.sold, setting)
     run.update_levels()
+    if run.solving:
+        check_pin(run, day, bar)
     run.futures.flow = orders.futures.sum(axis=1)
     years = setting.tenor - (setting.days[day] - setting.scenario.clock.start).days / 365
     before, gap_before = run.futures.price, run.basis_ratio()
     run.futures.price = move_basis(run.futures, ledger, run.prices, setting, years)
     gain = mark_futures(ledger, run.futures.price - before)
     by_basis = basis_part(run, gap_before)
-    costs = costs + trade_futures(ledger, orders.futures, run.futures.price, setting)
-    run.tally.add_bar(scratch, orders, costs, gain, by_basis)
+    traded, fees = trade_futures(ledger, orders.futures, before, run.futures.price, setting)
+    run.tally.add_bar(scratch, orders, traded, costs + fees, gain, by_basis)
 
 
 def basis_part(run: Run, before: Float64) -> Float64:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import date
 
+from crowdfall.data.calendar import is_session, sessions_between
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.schema import Agents, Scenario
 
@@ -15,6 +17,13 @@ def check(scenario: Scenario) -> None:
     clock = scenario.clock
     if clock.end <= clock.start:
         raise ScenarioError("end_before_start", start=clock.start, end=clock.end)
+    if clock.bars not in (4, 8):
+        raise ScenarioError("not_a_choice", key="clock.bars", value=clock.bars, choices="4, 8")
+    if not is_session(clock.start) or not sessions_between(clock.start, clock.end):
+        raise ScenarioError("no_session", start=clock.start, end=clock.end)
+    for name in scenario.input_names:
+        if not scenario.input_file(name).is_file():
+            raise ScenarioError("missing_input", file=name, folder=scenario.folder)
     if clock.mode == "replay":
         _check_replay(scenario)
     _check_profiles(scenario)
@@ -36,9 +45,6 @@ def _check_replay(scenario: Scenario) -> None:
             )
         if not inputs.assimilation:
             raise ScenarioError("assimilation_without_file", until=until)
-    for name in (inputs.index_path, inputs.assimilation, inputs.rescue):
-        if name and not (scenario.folder / name).is_file():
-            raise ScenarioError("missing_input", file=name, folder=scenario.folder)
 
 
 def _check_profiles(scenario: Scenario) -> None:
@@ -46,6 +52,13 @@ def _check_profiles(scenario: Scenario) -> None:
     profiles = {"inputs.rescue_profile": inputs.rescue_profile}
     for day, profile in inputs.rescue_profiles.items():
         profiles[f"inputs.rescue_profiles.{day}"] = profile
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            raise ScenarioError(
+                "wrong_type", key="inputs.rescue_profiles", value=day,
+                wanted="a date such as 2024-02-05",
+            ) from None  # fmt: skip
     for key, profile in profiles.items():
         if len(profile) != 8 or any(not 0.0 <= share <= 1.0 for share in profile):
             raise ScenarioError("bad_profile", key=key, value=list(profile))
@@ -55,6 +68,13 @@ def _check_profiles(scenario: Scenario) -> None:
 
 def _check_policy(scenario: Scenario) -> None:
     for event in scenario.policy:
+        if event.end is not None and event.end < event.start:
+            raise ScenarioError("policy_end", title=event.title, start=event.start, end=event.end)
+        if not 0 <= event.start_bar < 8:
+            raise ScenarioError(
+                "out_of_range", key="policy.start_bar", value=event.start_bar, low=0, high=7,
+                unit="eighth of a session",
+            )  # fmt: skip
         for name, share in event.shares.items():
             key = f"policy.shares.{name}"
             if name not in AGENT_NAMES:

@@ -22,7 +22,7 @@ def read_table(path: Path, columns: Sequence[str]) -> dict[date, list[float]]:
 
     Raises ScenarioError for a missing column, or a cell that is no number or date.
     """
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         reader = csv.DictReader(file)
         for column in ("date", *columns):
             if column not in (reader.fieldnames or ()):
@@ -34,6 +34,8 @@ def read_table(path: Path, columns: Sequence[str]) -> dict[date, list[float]]:
         for line, row in enumerate(reader, start=2):
             try:
                 day = date.fromisoformat(row["date"])
+                if day in out:
+                    raise ScenarioError("input_twice", file=path.name, line=line, date=day)
                 out[day] = [float(row[c]) if row[c] else np.nan for c in columns]
             except (ValueError, TypeError) as error:
                 raise ScenarioError(
@@ -50,7 +52,7 @@ def index_bars(scenario: Scenario, days: Sequence[date]) -> Float64:
     inside the day is unknown (design:model 10).
     """
     columns = [f"csi300_{part}" for part in ("open", "high", "low", "close")]
-    table = read_table(scenario.folder / scenario.inputs.index_path, columns)
+    table = read_table(scenario.input_file(scenario.inputs.index_path), columns)
     out = np.array([_day(_row(scenario, table, day)) for day in days])
     step = 8 // scenario.clock.bars if 8 % scenario.clock.bars == 0 else 1
     return np.ascontiguousarray(out[:, step - 1 :: step][:, : scenario.clock.bars])
@@ -58,7 +60,7 @@ def index_bars(scenario: Scenario, days: Sequence[date]) -> Float64:
 
 def _row(scenario: Scenario, table: dict[date, list[float]], day: date) -> list[float]:
     row = table.get(day)
-    if row is None or not all(value > 0 for value in row):
+    if row is None or not all(0.0 < value < np.inf for value in row):
         raise ScenarioError("input_date", file=scenario.inputs.index_path, date=day)
     return row
 
@@ -80,12 +82,13 @@ def assimilation_closes(scenario: Scenario, days: Sequence[date]) -> Float64:
     if until is None or not scenario.inputs.assimilation:
         return out
     columns = ["wind_microcap" if name == "microcap" else name for name in ASSIMILATED]
-    table = read_table(scenario.folder / scenario.inputs.assimilation, columns)
+    table = read_table(scenario.input_file(scenario.inputs.assimilation), columns)
     for t, day in enumerate(days):
         if day <= until:
-            if day not in table:
+            row = table.get(day)
+            if row is None or not all(0.0 < value < np.inf for value in row):
                 raise ScenarioError("input_date", file=scenario.inputs.assimilation, date=day)
-            out[t] = table[day]
+            out[t] = row
     return out
 
 
@@ -95,9 +98,11 @@ def rescue_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
     out = np.zeros((len(days), bars, 6))
     if not scenario.inputs.rescue:
         return out
-    table = read_table(scenario.folder / scenario.inputs.rescue, RESCUED)
+    table = read_table(scenario.input_file(scenario.inputs.rescue), RESCUED)
     for t, day in enumerate(days):
-        amount = np.nan_to_num(np.array(table.get(day, [0.0] * 4))) * 1e9
+        amount = np.array(table.get(day, [0.0] * len(RESCUED))) * 1e9
+        if not (np.isfinite(amount) & (amount >= 0.0)).all():
+            raise ScenarioError("rescue_amount", file=scenario.inputs.rescue, date=day)
         profile = np.array(
             scenario.inputs.rescue_profiles.get(day.isoformat(), scenario.inputs.rescue_profile)
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,25 +26,41 @@ def library() -> dict[str, Path]:
 def load(name_or_path: str, overrides: Sequence[str] = ()) -> Scenario:
     """Return a resolved scenario of the library or of a file.
 
-    ``overrides`` are words like ``agents.dma.enabled=false``. A scenario with overrides is a
-    variation: it keeps the scenario before them as its ``origin``, and in replay mode reads the
-    factors solved for that one, unless it says ``clock.factors=solve``.
+    ``overrides`` are words like ``agents.dma.enabled=false``. A replay with overrides is a
+    variation: it keeps the scenario before them as its ``origin`` and reads the factors solved
+    for that one. It solves its own if it says ``clock.factors=solve``, or if an override moves
+    what the factors are pinned to (clock or inputs). A file says ``clock.factors = "base"`` to be
+    a variation of its base.
     """
-    path, words = _words(name_or_path)
-    origin = _resolve(path, words)
+    found = _find(name_or_path)
+    origin = _resolve(found, found.words)
+    if origin.clock.factors == "base":
+        if found.base is None:
+            raise ScenarioError("base_without_base", path=found.path)
+        origin = replace(origin, origin=load(found.base))
     if not overrides:
         return origin
-    changed = words
+    changed, keys = found.words, []
     for text in overrides:
-        changed = _override(changed, text)
+        override = _override(text)
+        keys += _keys(override)
+        changed = _merge(changed, override)
     clock = dict(_table(changed, "clock"))
-    if not any(text.startswith("clock.factors=") for text in overrides):
-        clock["factors"] = "base" if clock.get("mode", "replay") == "replay" else "solve"
-    variation = _resolve(path, {**changed, "clock": clock})
-    return replace(variation, origin=origin)
+    if "clock.factors" not in keys:
+        clock["factors"] = "solve" if _moves_pins(keys, changed, origin) else "base"
+    variation = _resolve(found, {**changed, "clock": clock})
+    return replace(variation, origin=origin.factor_base)
 
 
-def _words(name_or_path: str) -> tuple[Path, dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    path: Path
+    words: dict[str, Any]
+    base: str | None = None
+    base_folder: Path = Path()
+
+
+def _find(name_or_path: str, seen: tuple[Path, ...] = ()) -> _Found:
     path = library().get(name_or_path, Path(name_or_path))
     if not path.is_file():
         raise ScenarioError("unknown_scenario", name=name_or_path, known=", ".join(library()))
@@ -54,31 +70,31 @@ def _words(name_or_path: str) -> tuple[Path, dict[str, Any]]:
         raise ScenarioError("bad_toml", path=path, why=str(error)) from None
     base = words.pop("base", None)
     if base is None:
-        return path, words
-    if not isinstance(base, str) or base == path.stem:
+        return _Found(path=path, words=words)
+    if not isinstance(base, str) or path.resolve() in seen:
         raise ScenarioError("bad_base", path=path, base=base)
-    base_path, base_words = _words(base if base in library() else str(path.parent / base))
-    merged = _merge(base_words, words)
-    inputs = _table(words, "inputs")
-    merged["inputs"] = {
-        key: _beside(base_path, value) if key in _FILES and key not in inputs else value
-        for key, value in _table(merged, "inputs").items()
-    }
-    return path, merged
+    name = base if base in library() else str(path.parent / base)
+    under = _find(name, (*seen, path.resolve()))
+    folder = under.path.parent if under.base is None else under.base_folder
+    return _Found(path=path, words=_merge(under.words, words), base=name, base_folder=folder)
 
 
-_FILES = ("index_path", "assimilation", "rescue")
-
-
-def _beside(base_path: Path, name: object) -> object:
-    return str(base_path.parent / str(name)) if name else name
-
-
-def _resolve(path: Path, words: Mapping[str, object]) -> Scenario:
-    scenario = build(Scenario, {"name": path.stem, **words})
-    scenario = replace(scenario, folder=path.parent)
+def _resolve(found: _Found, words: Mapping[str, object]) -> Scenario:
+    scenario = build(Scenario, {"name": found.path.stem, **words})
+    scenario = replace(scenario, folder=found.path.parent, base_folder=found.base_folder)
     check(scenario)
     return scenario
+
+
+def _moves_pins(keys: Sequence[str], words: Mapping[str, Any], origin: Scenario) -> bool:
+    if _table(words, "clock").get("mode", "replay") != "replay":
+        return True
+    pins = ("clock.start", "clock.bars", "clock.assimilate_until", "clock.mode")
+    inputs = ("inputs.index_path", "inputs.assimilation")
+    if any(key in pins + inputs for key in keys):
+        return True
+    end = _table(words, "clock").get("end", origin.clock.end)
+    return str(end) > origin.clock.end.isoformat()
 
 
 def _merge(base: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,27 +113,31 @@ def _table(words: Mapping[str, object], key: str) -> Mapping[str, object]:
     return value
 
 
-def _override(words: Mapping[str, Any], text: str) -> dict[str, Any]:
+def _override(text: str) -> dict[str, Any]:
     key, sign, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not sign or not all(parts):
+    if not sign or not key.strip():
         raise ScenarioError("bad_override", text=text)
-    nested: Any = _parse(value.strip())
-    for part in reversed(parts):
-        nested = {part: nested}
-    return _merge(words, nested)
+    for words in (f"{key} = {value}", f"{key} = {json.dumps(value.strip())}"):
+        try:
+            return tomllib.loads(words)
+        except tomllib.TOMLDecodeError:
+            continue
+    raise ScenarioError("bad_override", text=text)
 
 
-def _parse(value: str) -> object:
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return value
+def _keys(words: Mapping[str, Any], where: str = "") -> list[str]:
+    out: list[str] = []
+    for key, value in words.items():
+        path = f"{where}.{key}".lstrip(".")
+        out += _keys(value, path) if isinstance(value, Mapping) else [path]
+    return out
 
 
 def describe(scenario: Scenario) -> str:
     """Return the resolved scenario as TOML, with the unit and source of every number."""
-    lines = [f'name = "{scenario.name}"']
+    lines = [f"name = {_toml(scenario.name)}"]
+    if scenario.clock.factors == "base" and scenario.origin is not None:
+        lines.insert(0, f"base = {_toml(scenario.origin.name)}  # whose factors are read")
     _describe(scenario, "", lines, scenario.sources)
     return "\n".join(lines) + "\n"
 

@@ -128,9 +128,11 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """A resolved scenario. ``folder`` is where its input files lie; it is not part of its digest.
+    """A resolved scenario.
 
-    ``origin`` is the scenario before overrides: a variation reads the factors solved for it.
+    Input files lie in ``folder``, or in ``base_folder`` where the base brought them; the places
+    are not part of the digest, the files are. ``origin`` is the scenario before overrides: a
+    variation reads the factors solved for it.
     """
 
     name: str
@@ -146,12 +148,14 @@ class Scenario:
     policy: tuple[Policy, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
+    base_folder: Path = field(default=Path(), compare=False)
     origin: Scenario | None = field(default=None, compare=False)
 
     def model_dump(self) -> dict[str, Any]:
         """Return everything that determines a result, as plain JSON values."""
-        plain = asdict(replace(self, folder=Path(), origin=None))
-        del plain["folder"], plain["origin"]
+        plain = asdict(replace(self, origin=None))
+        for place in ("folder", "base_folder", "origin"):
+            del plain[place]
         dumped: dict[str, Any] = json.loads(json.dumps(plain, default=str))
         return dumped
 
@@ -160,10 +164,20 @@ class Scenario:
         """Return a sha256 of the resolved scenario and its input files (16 hex digits)."""
         text = json.dumps(self.model_dump(), sort_keys=True)
         digest = hashlib.sha256(text.encode())
-        for name in (self.inputs.index_path, self.inputs.assimilation, self.inputs.rescue):
-            if name:
-                digest.update((self.folder / name).read_bytes())
+        for name in self.input_names:
+            digest.update(self.input_file(name).read_bytes())
         return digest.hexdigest()[:16]
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Return the input files named."""
+        inputs = self.inputs
+        return tuple(n for n in (inputs.index_path, inputs.assimilation, inputs.rescue) if n)
+
+    def input_file(self, name: str) -> Path:
+        """Return where an input lies: beside the scenario, or beside its base."""
+        own = self.folder / name
+        return own if own.is_file() else self.base_folder / name
 
     @property
     def factor_base(self) -> Scenario:
