@@ -198,12 +198,12 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
         scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
     )  # fmt: skip
     costs = charge(ledger, scratch.bought, scratch.sold, setting)
+    before, gap_before = run.futures.price, run.basis_ratio()
     run.update_levels()
     if run.solving:
         check_pin(run, day, bar)
     run.futures.flow = orders.futures.sum(axis=1)
     years = setting.tenor - (setting.days[day] - setting.scenario.clock.start).days / 365
-    before, gap_before = run.futures.price, run.basis_ratio()
     run.futures.price = move_basis(run.futures, ledger, run.prices, setting, years)
     gain = mark_futures(ledger, run.futures.price - before)
     by_basis = basis_part(run, gap_before)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """Scenario keys that move together, and their box."""
+    """Scenario keys that move together, their box and where the search starts."""
 
     keys: tuple[str, ...]
     low: float
     high: float
+    start: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,10 @@ def plan(name_or_path: str) -> Plan:
     words = tomllib.loads(path.read_text(encoding="utf-8"))
     try:
         parameters = tuple(
-            Parameter(keys=tuple(p["keys"]), low=float(p["low"]), high=float(p["high"]))
+            Parameter(
+                keys=tuple(p["keys"]),
+                **{name: float(p[name]) for name in ("low", "high", "start")},
+            )
             for p in words.pop("parameter")
         )
         return Plan(parameters=parameters, **{**words, "end": str(words["end"])})
@@ -132,15 +136,9 @@ def free_targets(plan: Plan) -> tuple[Target, ...]:
 
 
 def start(plan: Plan) -> Float64:
-    """Return where the search begins: the scenario's present values, in the unit cube."""
-    resolved = load_scenario(plan.scenario).model_dump()
-    out = []
-    for parameter in plan.parameters:
-        value: Any = resolved
-        for part in parameter.keys[0].split("."):
-            value = value[part]
-        out.append((float(value) - parameter.low) / (parameter.high - parameter.low))
-    return np.asarray(np.clip(np.array(out), 0.02, 0.98))
+    """Return where the search begins, in the unit cube."""
+    share = [(p.start - p.low) / (p.high - p.low) for p in plan.parameters]
+    return np.asarray(np.clip(share, 0.02, 0.98))
 
 
 def calibrate(

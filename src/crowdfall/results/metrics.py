@@ -131,12 +131,16 @@ def net_flows(flows: pl.DataFrame) -> pl.DataFrame:
 
 
 def background_share(flows: pl.DataFrame) -> float:
-    """Return the background's part in all stock traded, 0 to 1; NaN where nothing was traded."""
-    traded = pl.col("bought") + pl.col("sold")
-    stock = flows.filter(pl.col("place").is_in(GROUPS))
-    total = stock.select(traded.sum()).item()
-    own = stock.filter(pl.col("kind") == "background").select(traded.sum()).item()
-    return float(own) / float(total) if total else float("nan")
+    """Return the share of participants' stock trades that the background took, 0 to 1.
+
+    Purchases and sales of participants in one size group on one day are taken to meet each other
+    first; the background is on the other side of the rest. NaN where nothing was traded.
+    """
+    mine = flows.filter(pl.col("place").is_in(GROUPS), pl.col("kind") != "background")
+    days = mine.group_by("path", "date", "place").agg(pl.col("bought").sum(), pl.col("sold").sum())
+    left_over = days.select((pl.col("bought") - pl.col("sold")).abs().sum()).item()
+    traded = days.select(pl.max_horizontal("bought", "sold").sum()).item()
+    return float(left_over) / float(traded) if traded else float("nan")
 
 
 def crash_share(daily: pl.DataFrame) -> float:

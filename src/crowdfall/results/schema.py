@@ -77,8 +77,8 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
     for name, unit, meaning in (
         ("margin_calls", "calls", "fund cells called at this close"),
         ("forced_sales", "yuan", "filled sales that brokers forced"),
-        ("unfilled_sales", "yuan", "wanted by all participants and not filled"),
-        ("broker_shortfall", "yuan", "equity below zero of leveraged cells, borne by brokers"),
+        ("unfilled_sales", "yuan", "wanted by all participants in the last bar and not filled"),
+        ("broker_shortfall", "yuan", "equity below zero of DMA books, borne by their brokers"),
     ):
         columns.append(Column(name, "int" if unit == "calls" else "float", unit, meaning, why_not))
     for index in ("csi300", "csi500", "csi1000", "csi2000"):
@@ -118,7 +118,7 @@ AGENTS: Final = (
     Column("gross", "float", "yuan", "stock value + |futures|"),
     Column("net", "float", "yuan", "stock value + futures"),
     Column("leverage", "float", "ratio", "stock value / equity; null where equity <= 0"),
-    Column("margin_ratio", "float", "fraction", "equity / stock value; null without stock"),
+    Column("margin_ratio", "float", "fraction", "equity at settlement / stock value; null without stock"),
     Column("nav", "float", "ratio", "equity / invested capital; null where none was invested"),
     Column("excess", "float", "fraction", "return since the start less the benchmark's"),
     Column("pnl_stock", "float", "yuan", "of the day: price change of stock held"),
@@ -139,7 +139,7 @@ FLOWS: Final = (
     Column("bought", "float", "yuan", "filled purchases of the day"),
     Column("sold", "float", "yuan", "filled sales of the day"),
     Column("wanted_bought", "float", "yuan", "ordered purchases of the day"),
-    Column("wanted_sold", "float", "yuan", "ordered sales of the day"),
+    Column("wanted_sold", "float", "yuan", "filled sales, and what was left over at the last bar"),
 )
 
 EVENTS: Final = (

@@ -18,22 +18,31 @@ if TYPE_CHECKING:
 
 
 def measure_matrix(
-    targets: Sequence[Target], daily: pl.DataFrame, *, share_csi500: float | None = None
+    targets: Sequence[Target],
+    daily: pl.DataFrame,
+    *,
+    agents: pl.DataFrame | None = None,
+    share_csi500: float | None = None,
 ) -> Float64:
     """Return every target on every path, (P, K), each in its own unit.
 
-    ``share_csi500`` is the scenario's part of snowball notional on CSI 500 (its default where
-    None). NaN where a path has no value. CalibrationError: ``daily`` is empty or ragged, or does
-    not hold a day, column or contract that a target asks for.
+    ``agents`` is needed by quantities of participants only; ``share_csi500`` is the scenario's part
+    of snowball notional on CSI 500 (its default where None). NaN where a path has no value.
+    CalibrationError: ``daily`` is empty or ragged, or does not hold a day, column or contract that
+    a target asks for.
     """
-    sheet = _sheet(daily, share_csi500)
+    sheet = _sheet(daily, agents, share_csi500)
     return np.stack(
         [t.scale * QUANTITIES[t.quantity].take(sheet, t) for t in targets], axis=1
     ) if targets else np.zeros((sheet.paths, 0))  # fmt: skip
 
 
 def measure(
-    targets: Sequence[Target], daily: pl.DataFrame, *, share_csi500: float | None = None
+    targets: Sequence[Target],
+    daily: pl.DataFrame,
+    *,
+    agents: pl.DataFrame | None = None,
+    share_csi500: float | None = None,
 ) -> pl.DataFrame:
     """Return path, id and value, a row for each path and target; NaN as null.
 
@@ -41,7 +50,7 @@ def measure(
     """
     import polars as pl
 
-    matrix = measure_matrix(targets, daily, share_csi500=share_csi500)
+    matrix = measure_matrix(targets, daily, agents=agents, share_csi500=share_csi500)
     paths = daily["path"].unique().sort().to_numpy()
     return pl.DataFrame(
         {
@@ -54,10 +63,10 @@ def measure(
 
 
 def covered(
-    targets: Sequence[Target], daily: pl.DataFrame
+    targets: Sequence[Target], daily: pl.DataFrame, agents: pl.DataFrame | None = None
 ) -> tuple[tuple[Target, ...], dict[str, CalibrationError]]:
     """Return the targets that a run can answer, and why it can't answer the others, by id."""
-    sheet = _sheet(daily, None)
+    sheet = _sheet(daily, agents, None)
     able: list[Target] = []
     why: dict[str, CalibrationError] = {}
     for target in targets:
@@ -70,11 +79,11 @@ def covered(
     return tuple(able), why
 
 
-def _sheet(daily: pl.DataFrame, share_csi500: float | None) -> Sheet:
+def _sheet(daily: pl.DataFrame, agents: pl.DataFrame | None, share_csi500: float | None) -> Sheet:
     ordered = daily.sort("path", "date")
     days = tuple(ordered["date"].unique().sort().to_list())
     paths = ordered["path"].n_unique()
     if not paths or len(ordered) != paths * len(days):
         raise CalibrationError("daily_ragged", rows=len(ordered), paths=paths, days=len(days))
     share = SnowballDealers().share_ic if share_csi500 is None else share_csi500
-    return Sheet(frame=ordered, days=days, paths=paths, share_csi500=share)
+    return Sheet(frame=ordered, days=days, paths=paths, share_csi500=share, agents=agents)

@@ -32,13 +32,15 @@ DAYS_A_YEAR: Final = 365.0
 class Sheet:
     """``daily`` as arrays: a column is (P, T), its paths in order, its days the same in each.
 
-    ``share_csi500`` is the part of the snowball notional that is written on CSI 500.
+    ``share_csi500`` is the part of the snowball notional that is written on CSI 500; ``agents`` is
+    the table of that name, for the quantities of participants.
     """
 
     frame: pl.DataFrame
     days: tuple[date, ...]
     paths: int
     share_csi500: float
+    agents: pl.DataFrame | None = None
     _columns: dict[str, Float64] = field(default_factory=dict)
 
     def column(self, name: str) -> Float64:
@@ -116,6 +118,11 @@ def _limit_down_share(sheet: Sheet, target: Target) -> Float64:
     return np.asarray(sheet.column("limit_down_count") / sheet.column("stocks"))[:, place]
 
 
+def _limit_down_highest(sheet: Sheet, target: Target) -> Float64:
+    share = sheet.column("limit_down_count") / sheet.column("stocks")
+    return np.asarray(share[:, sheet.window(target)].max(axis=1))
+
+
 def _peak_day(sheet: Sheet, target: Target) -> Float64:
     """Return how many sessions the first highest day lies after the wanted one."""
     wanted = sheet.place(target, target.day)
@@ -144,6 +151,21 @@ def _rescue_share(sheet: Sheet, target: Target) -> Float64:
 
 def _bought(sheet: Sheet, target: Target, index: str) -> Float64:
     return np.asarray(sheet.column(f"rescue_{index}")[:, sheet.window(target)].sum(axis=1))
+
+
+def _nav_change(sheet: Sheet, target: Target) -> Float64:
+    """Return what a participant's books made since the start; NaN where it is switched off."""
+    from crowdfall.results.metrics import nav_by_kind
+
+    if sheet.agents is None:
+        raise CalibrationError("target_needs_agents", id=target.id)
+    day = sheet.days[sheet.place(target, target.end)]
+    rows = sheet.agents.filter(sheet.agents["kind"] == target.participant)
+    now = nav_by_kind(rows).filter(date=day)
+    out = np.full(sheet.paths, np.nan)
+    paths = sheet.frame["path"].unique().sort().to_numpy()
+    out[np.searchsorted(paths, now["path"].to_numpy())] = now["nav"].to_numpy() - 1.0
+    return out
 
 
 def _column(sheet: Sheet, target: Target) -> Float64:
@@ -177,10 +199,12 @@ QUANTITIES: Final = {
     "basis": Quantity(("contract", "date"), (), _basis),
     "basis_annual": Quantity(("contract", "date"), (), _basis_annual),
     "limit_down_share": Quantity(("date",), (), _limit_down_share),
+    "limit_down_highest": Quantity((), ("from", "to"), _limit_down_highest),
     "peak_day": Quantity(("column", "date"), (), _peak_day),
     "knocked_in_share": Quantity(("date",), ("index",), _knocked_in_share),
     "rescue_total": Quantity((), ("from", "to"), _rescue_total),
     "rescue_share": Quantity(("index",), ("from", "to"), _rescue_share),
+    "nav_change": Quantity(("participant", "to"), (), _nav_change),
     "column": Quantity(("column", "date"), (), _column),
     "column_total": Quantity(("column",), ("from", "to"), _column_total),
     "column_highest": Quantity(("column",), ("from", "to"), _column_highest),

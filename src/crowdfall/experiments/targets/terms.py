@@ -26,8 +26,8 @@ class Target:
     """One number: a quantity of the result tables, its wanted value and tolerance.
 
     ``value`` and ``tolerance`` count in ``unit``; a tolerance of None is one that nobody set. Of
-    ``index``, ``contract``, ``column``, ``day``, ``start`` and ``end`` those are set which the
-    quantity needs. ``start`` may be the session before the first one of a run.
+    ``index``, ``contract``, ``column``, ``participant``, ``day``, ``start`` and ``end`` those are
+    set which the quantity needs. ``start`` may be the session before the first one of a run.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Target:
     index: str = ""
     contract: str = ""
     column: str = ""
+    participant: str = ""
     day: date | None = None
     start: date | None = None
     end: date | None = None

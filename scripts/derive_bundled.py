@@ -1,0 +1,225 @@
+"""Derive the tables of the synthetic market from a folder of real data.
+
+    python scripts/derive_bundled.py [DATA] [OUT]
+
+DATA is CROWDFALL_DATA, else ../shared/data; OUT is src/crowdfall/data/bundled. What is written are
+quantiles, correlations, fitted parameters and published closing quotes: no row of any panel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import gammaln, ndtri
+from scipy.stats import rankdata
+
+from crowdfall.data.sources.files import FilesSource
+from crowdfall.data.sources.synthetic import TRAITS
+from crowdfall.market.build import build
+from crowdfall.market.history import START
+from crowdfall.market.panel import RECENT
+from crowdfall.market.snapshot import BOARDS, GROUPS, INDICES, UNDERLYINGS, Market, Stocks
+from crowdfall.types import Bool, Float64
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+ON: Final = date(2023, 12, 29)
+LEVELS: Final = (
+    0.0, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
+    0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.99, 0.995, 1.0,
+)  # fmt: skip
+DIGITS: Final = 6
+_MOST: Final = 0.97
+"""Bound of a correlation and of the eigenvalue repair, so that the matrix has a root."""
+
+
+def main(data: Path, out: Path) -> None:
+    """Write the three tables."""
+    source = FilesSource(data)
+    market = build(source, ON)
+    for name, content in tables(market).items():
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        (out / f"{name}.json").write_text(_flat(text) + "\n", encoding="utf-8")
+
+
+def tables(market: Market) -> dict[str, dict[str, Any]]:
+    """Return the tables by file name, rounded to six digits."""
+    return {
+        "stocks": stock_table(market.stocks),
+        "quotes": quote_table(market),
+        "history": history_table(market),
+    }
+
+
+def stock_table(stocks: Stocks) -> dict[str, Any]:
+    """Return quantiles and dependence of the stocks' traits by size group."""
+    trait = traits(stocks)
+    groups = {}
+    for g, name in enumerate(GROUPS):
+        inside = stocks.group == g
+        groups[name] = {
+            "count": int(inside.sum()),
+            "st": int(stocks.is_st[inside].sum()),
+            "boards": np.bincount(stocks.board[inside], minlength=len(BOARDS)).tolist(),
+            "quantiles": {
+                label: _rounded(np.quantile(trait[label][inside], LEVELS))
+                for label in TRAITS
+                if label not in ("board", "st")
+            },
+            "correlation": [_rounded(row) for row in dependence(trait, inside)],
+        }
+    return {
+        "title": "Stocks of Shanghai and Shenzhen by size group: counts, quantiles, dependence",
+        "date": ON.isoformat(),
+        "source": "derived from public daily bars to 2023-12-29 and share counts of June 2024",
+        "note": "quantiles at 'levels'; 'correlation' is that of normal scores, corrected for ties",
+        "traits": list(TRAITS),
+        "levels": list(LEVELS),
+        "groups": groups,
+    }
+
+
+def traits(stocks: Stocks) -> dict[str, Float64]:
+    """Return the traits of the copula, each of shape (N,)."""
+    return {
+        "total_cap": stocks.total_cap,
+        "float_share": stocks.float_cap / stocks.total_cap,
+        "turnover": stocks.turnover,
+        "adv_ratio": stocks.adv / (stocks.turnover * stocks.float_cap),
+        "volatility": stocks.volatility,
+        "residual_ratio": stocks.residual_volatility / stocks.volatility,
+        "beta": stocks.beta,
+        "close": stocks.close,
+        "board": stocks.board.astype(np.float64),
+        "st": stocks.is_st.astype(np.float64),
+    }
+
+
+def dependence(trait: dict[str, Float64], inside: Bool) -> Float64:
+    """Return the correlation of normal scores among the stocks inside.
+
+    Ties (labels, fully floated companies) make a score coarse and its correlation small; dividing
+    by the score's deviation undoes that. A label that all share is independent of the rest.
+    """
+    count = int(inside.sum())
+    ranks = np.column_stack([rankdata(trait[label][inside]) for label in TRAITS])
+    scores = ndtri((ranks - 0.5) / count)
+    spread = scores.std(axis=0)
+    varies = spread > 1e-9
+    gap = (scores - scores.mean(axis=0)) / np.where(varies, spread, 1.0)
+    loss = np.where(varies, spread / scores[:, 0].std(), 1.0)
+    raw = gap.T @ gap / count / np.outer(loss, loss)
+    matrix = np.clip(raw, -_MOST, _MOST)
+    np.fill_diagonal(matrix, 1.0)
+    values, vectors = np.linalg.eigh(matrix)
+    repaired = (vectors * np.maximum(values, 1.0 - _MOST)) @ vectors.T
+    scale = np.sqrt(np.diag(repaired))
+    return np.asarray(repaired / np.outer(scale, scale))
+
+
+def quote_table(market: Market) -> dict[str, Any]:
+    """Return index levels and futures quotes of the date: published closing facts."""
+    quotes = [
+        {
+            "symbol": f"{quote.symbol}.CFE",
+            "underlying": quote.underlying,
+            "close": quote.close,
+            "volume": quote.volume,
+            "open_interest": quote.open_interest,
+        }
+        for quote in market.futures
+    ]
+    names = {*INDICES, *UNDERLYINGS.values()}
+    return {
+        "title": "Closes of indices and of index futures",
+        "date": ON.isoformat(),
+        "source": "published closes of CSI, Wind and CFFEX",
+        "levels": {name: market.levels[name] for name in sorted(names)},
+        "underlyings": UNDERLYINGS,
+        "futures": quotes,
+    }
+
+
+def history_table(market: Market) -> dict[str, Any]:
+    """Return the law of the indices' joint daily log returns."""
+    columns = [GROUPS.index(name) for name in INDICES]
+    returns = market.history.returns[:, columns]
+    alpha, beta, freedom = fit_clustering(returns)
+    return {
+        "title": "Law of the joint daily log returns of five indices",
+        "date": ON.isoformat(),
+        "source": "fitted to published closes, 2018-01-02 to 2023-12-29, by maximum likelihood",
+        "note": "multivariate Student t, one GARCH(1,1) variance common to all; no asymmetry",
+        "first": START.isoformat(),
+        "indices": list(INDICES),
+        "mean": _rounded(returns.mean(axis=0)),
+        "sd": _rounded(returns.std(axis=0, ddof=1)),
+        "correlation": [_rounded(row) for row in np.corrcoef(returns.T)],
+        "alpha": round(alpha, 4),
+        "beta": round(beta, 4),
+        "freedom": round(freedom, 2),
+        "recent_sessions": RECENT,
+        "recent_sd": _rounded(returns[-RECENT:, :1].std(axis=0, ddof=1))[0],
+    }
+
+
+def fit_clustering(returns: Float64) -> tuple[float, float, float]:
+    """Return GARCH alpha and beta of the common variance and the innovations' degrees of freedom.
+
+    Maximum likelihood of the multivariate t with the sample's mean and covariance.
+    """
+    gap = returns - returns.mean(axis=0)
+    white = np.linalg.solve(np.linalg.cholesky(np.cov(gap.T)), gap.T).T
+    energy = (white**2).mean(axis=1)
+    wide = returns.shape[1]
+
+    def loss(point: Float64) -> float:
+        alpha, beta, freedom = (float(x) for x in point)
+        if alpha < 0 or beta < 0 or alpha + beta > 0.999 or not 2.1 < freedom < 50:
+            return 1e12
+        variance, path = 1.0, np.empty(len(energy))
+        for t, one in enumerate(energy.tolist()):
+            path[t] = variance
+            variance = 1.0 - alpha - beta + alpha * one + beta * variance
+        q = wide * energy / path
+        constant = gammaln((freedom + wide) / 2) - gammaln(freedom / 2)
+        constant -= wide / 2 * np.log(np.pi * (freedom - 2))
+        tail = (freedom + wide) / 2 * np.log1p(q / (freedom - 2))
+        return -float((constant - wide / 2 * np.log(path) - tail).sum())
+
+    found = minimize(loss, (0.08, 0.88, 6.0), method="Nelder-Mead",
+                     options={"xatol": 1e-6, "fatol": 1e-6, "maxiter": 2000})  # fmt: skip
+    alpha, beta, freedom = (float(x) for x in found.x)
+    return alpha, beta, freedom
+
+
+def _rounded(values: Float64) -> list[float]:
+    return [float(f"{value:.{DIGITS}g}") for value in values]
+
+
+def _flat(text: str) -> str:
+    """Return JSON with each list of numbers on one line."""
+    lines: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        word = line.strip()
+        joins = inside and (word[0] in "-0123456789]" or word.startswith('"'))
+        if joins:
+            lines[-1] += word + (" " if word.endswith(",") and word[0] != "]" else "")
+        else:
+            lines.append(line)
+        inside = (line.endswith("[") or joins) and not word.startswith("]")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    given = [Path(word) for word in sys.argv[1:]]
+    shared = Path(os.environ.get("CROWDFALL_DATA", ROOT.parent / "shared" / "data"))
+    bundled = ROOT / "src" / "crowdfall" / "data" / "bundled"
+    main(given[0] if given else shared, given[1] if len(given) > 1 else bundled)

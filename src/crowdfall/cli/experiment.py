@@ -1,0 +1,106 @@
+"""``crowdfall experiment ablations``: what each mechanism does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from crowdfall.cli import launch, options, progress
+from crowdfall.cli.said import said
+from crowdfall.cli.tables import print_json
+from crowdfall.i18n import language, translate
+
+if TYPE_CHECKING:
+    from crowdfall.experiments.ablations import Comparison
+
+SMALL: Final = 8
+"""A small setting keeps every eighth stock."""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.callback(help=options.help_of("experiment"))
+def experiment() -> None:
+    """Group the questions to the engine."""
+
+
+@app.command(help=options.help_of("ablations"))
+def ablations(
+    market: options.Market = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", metavar="FILE", help=options.help_of("ablation_file")),
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", metavar="FILE", help=options.help_of("targets")),
+    ] = None,
+    seed: options.Seed = 1,
+    seeds: Annotated[
+        int, typer.Option("--seeds", metavar="N", min=1, help=options.help_of("seeds"))
+    ] = 8,
+    small: Annotated[bool, typer.Option("--small", help=options.help_of("small"))] = False,
+    workers: options.Workers = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=options.help_of("ablation_out"))
+    ] = None,
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write the table of ablations, or print it."""
+    from crowdfall.experiments import ablations as study
+    from crowdfall.experiments import targets as numbers
+    from crowdfall.experiments.ablations.document import check_target
+    from crowdfall.market.thin import thin
+
+    if out is not None:
+        check_target(out)
+    asked, counted = study.load(file), numbers.load(targets)
+    place = launch.load_market(market)
+    with progress.shown(said.quiet) as show:
+        found = study.compare(
+            asked, thin(place, SMALL) if small else place, counted, seed=seed, seeds=seeds,
+            workers=workers or options.default_workers(), progress=show,
+        )  # fmt: skip
+    if out is not None:
+        study.write(found, out, language())
+    if as_json:
+        print_json(_plain(found))
+    elif out is None:
+        typer.echo(study.markdown(found, language()), nl=False)
+    elif not said.quiet:
+        typer.echo(translate("cli.ablations_at", path=out))
+    _warn(found)
+
+
+def _plain(found: Comparison) -> dict[str, Any]:
+    ids = [column.id for column in found.study.columns]
+    return {
+        "scenario": found.study.scenario,
+        "market": found.market.digest,
+        "seed": found.seed,
+        "seeds": found.seeds,
+        "baseline": dict(zip(ids, found.baseline.T.tolist(), strict=True)),
+        "ablations": {
+            ablation.id: {
+                "values": dict(zip(ids, found.values[number].T.tolist(), strict=True)),
+                "breaks": found.broken(number),
+                "mends": found.mended(number),
+            }
+            for number, ablation in enumerate(found.study.ablations)
+        },
+    }
+
+
+def _warn(found: Comparison) -> None:
+    from crowdfall.experiments.ablations.pairs import POINTS
+
+    count = int(found.unclear().sum())
+    if count and not said.quiet:
+        words = {"count": count, "points": POINTS, "needed": found.needed, "seeds": found.seeds}
+        typer.echo(translate("cli.ablations_unclear", **words), err=True)

@@ -1,0 +1,116 @@
+"""Run a scenario and show what came out; shared by ``demo`` and ``run``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from crowdfall.cli import options, progress
+from crowdfall.cli.said import said
+from crowdfall.cli.tables import print_json, print_story
+from crowdfall.i18n import language, translate
+
+if TYPE_CHECKING:
+    from crowdfall.market.snapshot import Market
+    from crowdfall.results.store import RunFolder
+
+RUNS: Final = Path("runs")
+"""Where runs go that are not told where."""
+BUNDLED: Final = "bundled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What the command line asks for."""
+
+    scenario: str
+    market: str | None = None
+    paths: int
+    seed: int
+    workers: int | None = None
+    overrides: Sequence[str] = field(default_factory=tuple)
+    out: Path | None = None
+    fresh: bool = False
+    """Take the next free name where the default one is taken."""
+
+
+def load_market(path: str | None) -> Market:
+    """Return the market of a file, or the bundled one where none or ``bundled`` is named."""
+    from crowdfall.market import store
+
+    return store.bundled() if path in (None, BUNDLED) else store.load(Path(str(path)))
+
+
+def play(order: Order) -> RunFolder:
+    """Run an order and return the complete run.
+
+    What is wrong with the order is told before anything is written.
+    """
+    from crowdfall import __version__
+    from crowdfall.engine import ensemble
+    from crowdfall.results.store import check_free, run_id
+    from crowdfall.scenarios.load import load
+
+    if order.out is not None:
+        check_free(order.out)
+    scenario = load(order.scenario, list(order.overrides))
+    market = load_market(order.market)
+    name = run_id(
+        scenario=scenario.digest, market=market.digest, seed=order.seed, paths=order.paths,
+        version=__version__,
+    )  # fmt: skip
+    out = order.out or _place(name, order.fresh)
+    check_free(out)
+    workers = order.workers or options.default_workers()
+    if said.verbose:
+        words = {"scenario": scenario.name, "market": market.digest, "workers": workers}
+        typer.echo(translate("cli.running", **words, paths=order.paths, out=out), err=True)
+    with progress.shown(said.quiet) as show:
+        return ensemble.run(
+            market, scenario, paths=order.paths, seed=order.seed, workers=workers, out=out,
+            progress=show,
+        )  # fmt: skip
+
+
+def _place(name: str, fresh: bool) -> Path:
+    place = RUNS / name
+    number = 2
+    while fresh and place.exists():
+        place = RUNS / f"{name}-{number}"
+        number += 1
+    return place
+
+
+def present(run: RunFolder, *, as_json: bool, no_open: bool) -> None:
+    """Write the report of a run, tell its story, and open the report for a reader."""
+    from crowdfall.reports.page import write_report
+    from crowdfall.reports.story import tell
+
+    report = write_report(run, lang=language())
+    story = tell(run, language())
+    if as_json:
+        print_json(
+            {"run": str(run.path), "report": str(report), "summary": run.summary,
+             "story": story.as_dict()}
+        )  # fmt: skip
+        return
+    print_story(story)
+    if not said.quiet:
+        typer.echo()
+        typer.echo(translate("cli.run_at", path=run.path))
+        typer.echo(translate("cli.report_at", path=report))
+    open_page(report, no_open=no_open)
+
+
+def open_page(page: Path, *, no_open: bool) -> None:
+    """Open a page in the browser of a person at a terminal."""
+    if no_open or not sys.stdout.isatty():
+        return
+    import webbrowser
+
+    webbrowser.open(page.resolve().as_uri())

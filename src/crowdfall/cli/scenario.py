@@ -1,0 +1,86 @@
+"""``crowdfall scenario list | show | check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from crowdfall.cli import options
+from crowdfall.cli.said import said
+from crowdfall.cli.tables import print_json, print_table
+from crowdfall.i18n import language, translate
+
+app = typer.Typer(add_completion=False)
+Name = Annotated[str, typer.Argument(metavar="SCENARIO", help=options.help_of("scenario_name"))]
+
+
+@app.callback(help=options.help_of("scenario"))
+def scenario() -> None:
+    """Group the commands on scenarios."""
+
+
+@app.command("list", help=options.help_of("scenario_list"))
+def list_scenarios(
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """List the scenarios that ship."""
+    from crowdfall.scenarios.load import library, load
+
+    found = [load(name) for name in library()]
+    rows = [
+        {
+            "name": each.name,
+            "title": each.title.get(language(), each.name),
+            "mode": each.clock.mode,
+            "start": each.clock.start,
+            "end": each.clock.end,
+            "digest": each.digest,
+        }
+        for each in found
+    ]
+    print_table(rows, as_json=as_json)
+
+
+@app.command(help=options.help_of("scenario_show"))
+def show(
+    name: Name,
+    overrides: options.Set = None,
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print a resolved scenario with the source of every number."""
+    from crowdfall.scenarios.load import describe, load
+
+    resolved = load(name, overrides or [])
+    if as_json:
+        print_json(resolved.model_dump())
+    else:
+        typer.echo(describe(resolved), nl=False)
+
+
+@app.command(help=options.help_of("scenario_check"))
+def check(
+    name: Name,
+    overrides: options.Set = None,
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Say whether a scenario can be run; the first thing wrong with it otherwise."""
+    from crowdfall.scenarios.load import load
+
+    resolved = load(name, overrides or [])
+    if as_json:
+        print_json({"name": resolved.name, "digest": resolved.digest, "ok": True})
+    elif not said.quiet:
+        typer.echo(translate("cli.scenario_ok", name=resolved.name, digest=resolved.digest))

@@ -1,0 +1,31 @@
+"""``crowdfall story RUN``: the dominoes of a run in words."""
+
+from __future__ import annotations
+
+import typer
+
+from crowdfall.cli import options
+from crowdfall.cli.tables import print_json, print_story
+from crowdfall.i18n import language
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help=options.help_of("story"))
+def story(
+    run: options.RunPath,
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Tell what happened in a run, day by day, with amounts."""
+    from crowdfall.reports.story import tell
+    from crowdfall.results.store import open_run
+
+    told = tell(open_run(run), language())
+    if as_json:
+        print_json(told.as_dict())
+    else:
+        print_story(told)

@@ -1,0 +1,1 @@
+"""Derived tables of the synthetic market; ``scripts/derive_bundled.py`` writes them."""

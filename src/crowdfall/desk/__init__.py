@@ -1,0 +1,1 @@
+"""Questions about one's own book: hedging, stress, liquidation, margin."""

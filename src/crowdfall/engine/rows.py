@@ -1,0 +1,189 @@
+"""What each table says at one close, measured from the state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from crowdfall.agents.protocol import UNDERLYINGS, Account
+from crowdfall.engine.crowd import knocked_in
+from crowdfall.engine.futures import curve, spot
+from crowdfall.engine.run_state import Run
+from crowdfall.market.snapshot import GROUPS, INDICES
+from crowdfall.results.schema import CONTRACT_RANKS
+from crowdfall.rules.futures import contract_months, last_trading_day
+from crowdfall.types import Float64
+
+RESCUED = ("csi300", "csi500", "csi1000", "csi2000")
+Row = dict[str, Any]
+
+
+def daily_row(run: Run, day: int, everything: Account) -> Row:
+    """Return the columns of ``daily`` at this close, each of shape (P,)."""
+    prices, tally, setting = run.prices, run.tally, run.setting
+    row: Row = {}
+    for name in INDICES:
+        g = GROUPS.index(name)
+        row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
+        row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
+    months = _months(run, day)
+    basis = _curve(run, day, [last for _, last in months])
+    interest = open_interest(run)
+    for u, name in enumerate(UNDERLYINGS):
+        for k, rank in enumerate(CONTRACT_RANKS):
+            row[f"basis_{rank}_{name}"] = basis[:, u, k]
+        row[f"open_interest_{name}"] = interest[:, u]
+    row["limit_down_count"] = prices.down.copy()
+    row["limit_up_count"] = prices.up.copy()
+    row["limit_down_touched"] = prices.touched[:, setting.counted].sum(axis=1)
+    row["stocks"] = np.full(run.paths, int(setting.counted.sum()))
+    _turnover(run, row)
+    shares = knocked_in(run.members)
+    dealers = _rows(run, "snowball_dealers")
+    for u, name in enumerate(UNDERLYINGS):
+        index = ("csi500", "csi1000")[u]
+        row[f"knocked_in_share_{index}"] = np.zeros(run.paths) if shares is None else shares[:, u]
+        row[f"dealer_futures_{name}"] = everything.futures[:, dealers, u].sum(axis=1)
+    row["margin_calls"] = run.calls.copy()
+    row["forced_sales"] = tally.forced.sum(axis=1)
+    row["unfilled_sales"] = tally.left.sum(axis=(1, 2))
+    swaps = everything.equity[:, _rows(run, "dma")]
+    row["broker_shortfall"] = np.maximum(0.0, -swaps).sum(axis=1)
+    team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
+    for index in RESCUED:
+        row[f"rescue_{index}"] = team[:, GROUPS.index(index)]
+    row["loop_gain"] = np.full(run.paths, np.nan)
+    return row
+
+
+def _rows(run: Run, name: str) -> slice:
+    found = [member.rows for member in run.members if member.name == name]
+    return found[0] if found else slice(0, 0)
+
+
+def _turnover(run: Run, row: Row) -> None:
+    # Background trading is ADV, except in names locked at their limit: a volume law of its own
+    # is not modelled yet, so shares react to participants' trades and locks only.
+    setting, prices = run.setting, run.prices
+    adv = np.add.reduceat(setting.market.stocks.adv, setting.edges[:-1])
+    traded = (run.tally.bought + run.tally.sold).sum(axis=1)
+    by_group = adv * (1.0 - prices.locked_share) + traded
+    row["turnover"] = by_group.sum(axis=1)
+    for g, name in enumerate(GROUPS):
+        row[f"turnover_share_{name}"] = by_group[:, g] / row["turnover"]
+        row[f"depth_{name}"] = prices.depth[:, g].copy()
+
+
+def open_interest(run: Run) -> Float64:
+    """Return open interest in yuan, all months, (P, U): the first one moved by net longs."""
+    units = run.first_open_units + run.ledger.longs() - run.first_longs
+    return np.asarray(np.maximum(units, 0.0) * run.futures.price)
+
+
+def _curve(run: Run, day: int, lasts: list[Any]) -> Float64:
+    index = spot(run.prices, run.setting)
+    return curve(run.futures, run.ledger, run.setting, index, run.setting.days[day], lasts)
+
+
+def _months(run: Run, day: int) -> list[tuple[str, Any]]:
+    today = run.setting.days[day]
+    return [
+        (f"{year % 100:02d}{month:02d}", last_trading_day(year, month))
+        for year, month in contract_months(today)
+    ]
+
+
+def futures_row(run: Run, day: int, settle: Float64) -> Row:
+    """Return the columns of ``futures``, (P, U, months); labels of the months as lists."""
+    setting = run.setting
+    months = _months(run, day)
+    lasts = [last for _, last in months]
+    basis = _curve(run, day, lasts)
+    index = spot(run.prices, setting)
+    close = index[:, :, None] * (1.0 + basis)
+    shift = settle / run.futures.price
+    share, volume = month_shares(run)
+    traded = run.tally.futures_bought + run.tally.futures_sold
+    return {
+        "contract": [f"{u.upper()}{month}" for u in UNDERLYINGS for month, _ in months],
+        "underlying": [u for u in UNDERLYINGS for _ in months],
+        "rank": [rank for _ in UNDERLYINGS for rank in CONTRACT_RANKS],
+        "settle": close * shift[:, :, None],
+        "close": close,
+        "basis": basis,
+        "volume": np.broadcast_to(volume, close.shape) + traded.sum(axis=1)[:, :, None] * share,
+        "open_interest": open_interest(run)[:, :, None] * share,
+    }
+
+
+def month_shares(run: Run) -> tuple[Float64, Float64]:
+    """Return the share of open interest, and the calm volume in yuan, by month, (U, 4)."""
+    share, volume = np.zeros((2, len(UNDERLYINGS), len(CONTRACT_RANKS)))
+    for u, name in enumerate(UNDERLYINGS):
+        for k, quote in enumerate(run.setting.market.contracts(name)[: len(CONTRACT_RANKS)]):
+            points = quote.multiplier * quote.close
+            share[u, k] = quote.open_interest * points
+            volume[u, k] = quote.volume * points
+    return share / np.maximum(share.sum(axis=1, keepdims=True), 1.0), volume
+
+
+def agents_row(
+    run: Run, before: Float64, now: Account, settled: Float64, statuses: list[Any]
+) -> Row:
+    """Return the columns of ``agents``, (P, R); ``settled``: equity at settlement."""
+    tally, ledger = run.tally, run.ledger
+    bought, sold = tally.bought.sum(axis=2), tally.sold.sum(axis=2)
+    short = np.abs(now.futures).sum(axis=2)
+    held = now.stock_value > 1.0
+    invested = ledger.capital > 0.0
+    benchmarked = np.concatenate(
+        [np.full(len(m.cells), bool(m.benchmark)) for m in run.members] or [np.zeros(0, bool)]
+    )
+    status = np.full(held.shape, "open", dtype="<U8")
+    for rows, names in statuses:
+        if names is not None:
+            status[:, rows] = names
+    nothing = np.nan
+    return {
+        "equity": now.equity,
+        "stock_value": now.stock_value.copy(),
+        "cash": ledger.cash.copy(),
+        "futures_ic": now.futures[:, :, 0],
+        "futures_im": now.futures[:, :, 1],
+        "gross": now.stock_value + short,
+        "net": now.stock_value + now.futures.sum(axis=2),
+        "leverage": np.where(
+            now.equity > 0, now.stock_value / np.maximum(now.equity, 1e-9), nothing
+        ),
+        "margin_ratio": np.where(held, settled / np.maximum(now.stock_value, 1.0), nothing),
+        "nav": np.where(invested, now.nav, nothing),
+        "excess": np.where(benchmarked, now.excess, nothing),
+        "pnl_stock": now.stock_value - before - bought + sold,
+        "pnl_futures": tally.gain - tally.basis_gain,
+        "pnl_basis": tally.basis_gain.copy(),
+        "pnl_financing": tally.interest.copy(),
+        "pnl_costs": -tally.costs,
+        "capital_flow": tally.capital.copy(),
+        "stock_bought": bought,
+        "stock_sold": sold,
+        "status": status,
+    }
+
+
+def flows_row(run: Run) -> Row:
+    """Return the columns of ``flows``, (P, participants and background, places)."""
+    tally = run.tally
+    amounts = {  # by book and place, (P, R, G + U); futures orders always fill
+        "bought": np.concatenate([tally.bought, tally.futures_bought], axis=2),
+        "sold": np.concatenate([tally.sold, tally.futures_sold], axis=2),
+        "wanted_bought": np.concatenate([tally.wanted_bought, tally.futures_bought], axis=2),
+        "wanted_sold": np.concatenate([tally.sold + tally.left, tally.futures_sold], axis=2),
+    }
+    other = {"bought": "sold", "sold": "bought", "wanted_bought": "sold", "wanted_sold": "bought"}
+    row: Row = {}
+    for name, amount in amounts.items():
+        parts = [amount[:, member.rows].sum(axis=1) for member in run.members]
+        background = amounts[other[name]].sum(axis=1)
+        row[name] = np.stack([*parts, background], axis=1)  # (P, M + 1, G + U)
+    return row

@@ -1,0 +1,110 @@
+"""From a source of facts to a market at the close of one date."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from crowdfall.data.sources.base import Source
+from crowdfall.errors import MarketError
+from crowdfall.market import characteristics, universe
+from crowdfall.market.futures import read_quotes
+from crowdfall.market.history import START, read_history
+from crowdfall.market.panel import Panel, read_panel
+from crowdfall.market.snapshot import BOARDS, Market, Stocks
+from crowdfall.rules.price_limits import board_of, price_limit
+from crowdfall.types import Bool, Float64, Int8
+
+
+def build(source: Source, on: date) -> Market:
+    """Return the market at the close of ``on``.
+
+    Needs bars of every stock for at least 40 sessions before the date, better for the year before
+    the last index review; the closes of the five indices; quotes of IC and IM. Raises DataError
+    for what is wrong with the tables, MarketError for what is missing at the date.
+    """
+    review = universe.last_review(on)
+    panel = read_panel(source, review.first, on)
+    bars = source.index_bars(START, on)
+    levels = _levels(bars, on)
+    stocks, weights, filled = measure(panel)
+    if not (np.isfinite(stocks.total_cap).all() and np.isfinite(stocks.adv).all()):
+        raise MarketError("market_no_caps", on=on)
+    return Market(
+        date=on,
+        source=getattr(source, "name", "files"),
+        stocks=stocks,
+        weights=weights,
+        levels=levels,
+        futures=read_quotes(source.futures_bars(on, on), levels, on),
+        history=read_history(bars, on),
+        sources=_sources(panel, filled),
+    )
+
+
+def measure(panel: Panel) -> tuple[Stocks, dict[str, Float64], int]:
+    """Return stocks, index weights and how many stocks carry their group's medians.
+
+    Stocks with fewer than 40 sessions in the last 60 do, in volatility, beta and turnover.
+    """
+    caps = characteristics.measure_caps(panel)
+    inside = universe.members(panel, caps)
+    group = universe.assign_groups(caps, panel.is_st, inside)
+    moves = characteristics.measure_moves(panel, group)
+    turnover = characteristics.fill(caps.turnover, group)
+    adv = np.where(np.isnan(caps.adv), turnover * caps.float_, caps.adv)
+    free = characteristics.free_float(caps.float_, adv)
+    board = _boards(panel)
+    stocks = Stocks(
+        symbol=panel.symbol,
+        board=board,
+        is_st=panel.is_st,
+        close=characteristics.last_close(panel),
+        total_cap=caps.total,
+        float_cap=caps.float_,
+        free_float_cap=free,
+        adv=adv,
+        turnover=turnover,
+        volatility=characteristics.fill(moves.volatility, group),
+        residual_volatility=characteristics.fill(moves.residual_volatility, group),
+        beta=characteristics.fill(moves.beta, group),
+        size_exposure=characteristics.exposure(caps.total),
+        limit=limits(board, panel.is_st, panel.dates[-1]),
+        group=group,
+    )
+    micro = universe.smallest(caps.total, ~panel.is_st)
+    weights = universe.weights(inside, caps.total, free, micro)
+    return stocks, weights, int(np.isnan(moves.volatility).sum())
+
+
+def limits(board: Int8, is_st: Bool, on: date) -> Float64:
+    """Return each stock's price limit as a fraction of the previous close, shape (N,)."""
+    known = {
+        (b, st): price_limit(BOARDS[b], st, on)
+        for b in np.unique(board)
+        for st in (False, True)
+    }
+    return np.array([known[b, st] for b, st in zip(board, is_st.tolist(), strict=True)])
+
+
+def _boards(panel: Panel) -> Int8:
+    return np.array([BOARDS.index(board_of(symbol)) for symbol in panel.symbol], np.int8)
+
+
+def _levels(bars: pl.DataFrame, on: date) -> dict[str, float]:
+    today = bars.filter(pl.col("date") == on)
+    return {name: float(close) for name, close in today.select("index", "close").iter_rows()}
+
+
+def _sources(panel: Panel, filled: int) -> tuple[str, ...]:
+    rows = universe.review_rows(panel)
+    first, last = panel.dates[rows[0]], panel.dates[rows[-1]]
+    return (
+        f"daily bars {panel.dates[0]} to {panel.dates[-1]} of {len(panel.symbol)} stocks; "
+        f"{filled} with a short history carry the medians of their size group",
+        f"index members by published rules on {first} to {last}; share counts of the stock list's "
+        "vintage",
+        f"free float = min(float cap, adv / {characteristics.FREE_TURNOVER}) (assumption)",
+    )

@@ -1,0 +1,1 @@
+"""Contract terms without prices."""

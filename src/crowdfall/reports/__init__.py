@@ -1,0 +1,1 @@
+"""Charts, tables, the one-file HTML report and the story in words."""

@@ -1,0 +1,125 @@
+"""What the command line does, as Python functions: the public names of the package.
+
+Importing this module imports the engine; ``import crowdfall`` alone does not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from crowdfall import __version__
+from crowdfall.data.sources.files import FilesSource
+from crowdfall.engine import ensemble
+from crowdfall.engine.ensemble import Progress
+from crowdfall.engine.factors import code_digest
+from crowdfall.experiments.validate import Scoreboard
+from crowdfall.experiments.validate import validate as score
+from crowdfall.i18n import Language, language
+from crowdfall.market import store
+from crowdfall.market.build import build
+from crowdfall.market.snapshot import Market
+from crowdfall.reports.page import write_report
+from crowdfall.reports.story import tell
+from crowdfall.results.store import RunFolder, open_run, run_id
+from crowdfall.scenarios import load
+from crowdfall.scenarios.schema import Scenario
+
+RUNS = Path("runs")
+"""Where runs go that are not told where."""
+
+
+def bundled_market() -> Market:
+    """Return the synthetic market that comes with the package.
+
+    >>> len(bundled_market().stocks) > 1000
+    True
+    """
+    return store.bundled()
+
+
+def load_market(path: str | Path) -> Market:
+    """Return the market saved at ``path``; MarketError where there is none."""
+    return store.load(Path(path))
+
+
+def build_market(data: str | Path, on: date, out: str | Path | None = None) -> Market:
+    """Build the market at the close of ``on`` from a folder of observed data.
+
+    ``out`` saves it too. DataError: what is wrong with the data, and where; MarketError: ``out``
+    is taken.
+    """
+    market = build(FilesSource(Path(data)), on)
+    if out is not None:
+        store.save(market, Path(out))
+    return market
+
+
+def load_scenario(name: str | Path, *overrides: str) -> Scenario:
+    """Return a scenario of the library or of a file, with values changed.
+
+    >>> load_scenario("feb2024", "agents.dma.enabled=false").agents.dma.enabled
+    False
+    """
+    return load(str(name), overrides)
+
+
+def run(
+    scenario: str | Path | Scenario = "feb2024",
+    market: str | Path | Market | None = None,
+    *,
+    paths: int = 20,
+    seed: int = 1,
+    workers: int | None = None,
+    out: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RunFolder:
+    """Run an ensemble and return its folder.
+
+    ``market``: a snapshot, where one is saved, or None for the bundled one. ``workers``: processes,
+    all processors where None; the result does not depend on it. Without ``out`` the run goes to
+    ``runs/<id>``, and a complete run of the same id is opened instead of computed again: the id is
+    a hash of all that determines the result, code included. RunError where ``out`` is taken.
+    """
+    chosen = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+    place = _market(market)
+    folder = Path(out) if out is not None else RUNS / _name(chosen, place, seed, paths)
+    if out is None and (folder / "summary.json").is_file():
+        return open_run(folder)
+    return ensemble.run(
+        place, chosen, paths=paths, seed=seed, workers=workers or os.cpu_count() or 1,
+        out=folder, progress=progress,
+    )  # fmt: skip
+
+
+def story(run: RunFolder, lang: Language | None = None) -> str:
+    """Return the run's dominoes in words, one line a day."""
+    return "\n".join(tell(run, lang or language()).lines())
+
+
+def report(run: RunFolder, lang: Language | None = None, out: str | Path | None = None) -> Path:
+    """Write the report of a run, one HTML file, and return its path.
+
+    It goes into the run folder unless ``out`` names a file, and replaces an older one.
+    """
+    return write_report(run, lang=lang, target=None if out is None else Path(out))
+
+
+def validate(run: RunFolder, targets: str | Path | None = None) -> Scoreboard:
+    """Return the scoreboard of a run on the published numbers, or on the targets of a file."""
+    return score(run, targets)
+
+
+def _market(market: str | Path | Market | None) -> Market:
+    if market is None:
+        return bundled_market()
+    return market if isinstance(market, Market) else load_market(market)
+
+
+def _name(scenario: Scenario, market: Market, seed: int, paths: int) -> str:
+    return run_id(
+        scenario=scenario.digest, market=market.digest, seed=seed, paths=paths,
+        version=__version__, code=code_digest(),
+    )  # fmt: skip
