@@ -42,7 +42,7 @@ def fund_shares(
         for g in range(weights.shape[1]):
             inside = stocks.group == g
             if weights[r, g] > 0 and inside.any():
-                part = mass[:, inside]
+                part = mass.compress(inside, axis=1)  # in C order: sums must not know P
                 part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
                 shares[:, r, inside] = value[r] * weights[r, g] * part / stocks.close[inside]
     return shares

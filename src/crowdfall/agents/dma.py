@@ -20,8 +20,15 @@ from crowdfall.types import Bool, Float64
 
 TILTS: Final = (-0.35, -0.12, 0.12, 0.35)
 HEDGES: Final = {"im": 0.65, "ic": 0.15, "mix": 0.20}
-MARGINS: Final = {0.25: 0.35, 0.27: 0.30, 0.31: 0.20, 0.40: 0.15}
 """Spread of the cells and their weights (assumption, design:model 10)."""
+STARTS: Final = {
+    "25": (0.25, 0.22),
+    "25-patient": (0.25, 0.18),
+    "28": (0.28, 0.35),
+    "36": (0.36, 0.25),
+}
+"""Starting margin and weight (assumption; the mean of design:model 10). Managers differ in
+patience: a patient book has no stop-loss worth the name and sits until its broker calls."""
 MIX: Final = {"ic": (1.0, 0.0), "im": (0.0, 1.0), "mix": (0.5, 0.5)}
 """How a book's short is split over IC and IM."""
 
@@ -31,7 +38,7 @@ class DmaState:
     """Daily selling rates (P, R) and what the broker has done, by path and book."""
 
     cells: tuple[str, ...]
-    start_margin: Float64
+    stop: Float64  # drawdown that starts the voluntary cut, (R,)
     voluntary: Float64
     forced: Float64
     called: Bool
@@ -40,7 +47,7 @@ class DmaState:
 
 @dataclass(frozen=True, kw_only=True)
 class Dma:
-    """Terms of the DMA books: 48 cells = 4 tilts x 3 hedges x 4 starting margins."""
+    """Terms of the DMA books: 48 cells = 4 tilts x 3 hedges x 4 starts."""
 
     enabled: bool = True
     margin_rules: bool = True
@@ -62,6 +69,10 @@ class Dma:
     cut_drawdown: float = parameter(
         0.10, "drawdown that starts it", source=PROTOTYPE, low=0.01, high=1.0
     )
+    patience: float = parameter(
+        4.0, "multiple of that drawdown in patient books", source="assumption (1-10)",
+        low=1.0, high=50.0,
+    )  # fmt: skip
     top_up_line: float = parameter(
         0.15, "margin ratio that calls the client", source="swap terms: 15% top-up line",
         low=0.0, high=0.5,
@@ -95,10 +106,10 @@ class Dma:
 
     def open(self, opening: Opening) -> tuple[Positions, DmaState]:
         """Return 48 hedged books; equity is fixed by the starting margins, gross by leverage."""
-        grid = list(product(TILTS, HEDGES, MARGINS))
-        cells = tuple(f"tilt{t:+.2f}-{h}-{int(m * 100)}" for t, h, m in grid)
-        weight = np.array([HEDGES[h] * MARGINS[m] / len(TILTS) for _, h, m in grid])
-        margin = np.array([m for _, _, m in grid])
+        grid = list(product(TILTS, HEDGES, STARTS))
+        cells = tuple(f"tilt{t:+.2f}-{h}-{s}" for t, h, s in grid)
+        weight = np.array([HEDGES[h] * STARTS[s][1] / len(TILTS) for _, h, s in grid])
+        margin = np.array([STARTS[s][0] for _, _, s in grid])
         equity = self.gross * weight * margin
         margin = np.maximum(margin, 1.0 / self.leverage_cap)
         value = equity / margin
@@ -118,7 +129,8 @@ class Dma:
         )
         none = np.zeros(wide)
         state = DmaState(
-            cells=cells, start_margin=margin, voluntary=none.copy(), forced=none.copy(),
+            cells=cells, stop=self._stop(margin, [s for _, _, s in grid]),
+            voluntary=none.copy(), forced=none.copy(),
             called=np.zeros(wide, bool), topped_up=np.zeros(wide, bool),
         )  # fmt: skip
         return positions, state
@@ -161,10 +173,14 @@ class Dma:
         status = np.where((state.forced > 0) & held, "forced", status)
         return Plan(capital=capital, notices=notices, status=status.tolist())
 
+    def _stop(self, margin: Float64, starts: list[str]) -> Float64:
+        patient = np.array([start.endswith("patient") for start in starts])
+        drawdown = self.cut_drawdown * (0.6 + 1.6 * margin)
+        return np.asarray(drawdown * np.where(patient, self.patience, 1.0))
+
     def _voluntary(self, drawdown: Float64, ratio: Float64, state: DmaState) -> Float64:
-        start = self.cut_drawdown * (0.6 + 1.6 * state.start_margin)
-        rate = self.cut_rate * np.minimum(2.0, drawdown / start - 0.4)
-        rate = np.where(drawdown > start, np.maximum(rate, 0.0), 0.0)
+        rate = self.cut_rate * np.minimum(2.0, drawdown / state.stop - 0.4)
+        rate = np.where(drawdown > state.stop, np.maximum(rate, 0.0), 0.0)
         near = (ratio > self.top_up_line) & (ratio < self.warning_line) & self.margin_rules
         return np.where(near, np.maximum(rate, self.cut_rate), rate)
 

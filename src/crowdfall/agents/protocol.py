@@ -36,7 +36,9 @@ class KnockInMap:
     def by_underlying(self, amount: Float64) -> Float64:
         """Sum amounts (P, B) by underlying, (P, 2)."""
         first = self.underlying == 0
-        return np.stack([amount[:, first].sum(axis=1), amount[:, ~first].sum(axis=1)], axis=1)
+        # compress keeps C order; a mask would not, and the sums would depend on the block size.
+        parts = (amount.compress(mine, axis=1).sum(axis=1) for mine in (first, ~first))
+        return np.stack(list(parts), axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +105,7 @@ class View:
     """What everybody may know before a bar.
 
     ``memory`` (P, G): three-day memory of group returns; ``locked`` (P, G): share of a group at
-    its lower limit, ``locked_small`` (P,) the same without CSI 300; ``calm`` (P, G): share of
+    its lower limit, ``locked_small`` (P,) the same below CSI 500; ``calm`` (P, G): share of
     stress that a credible rescue leaves, 1 without one; ``basis`` (P, U): log gap of the main
     contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
     (P, G): yuan bought by the national team in the bar before.

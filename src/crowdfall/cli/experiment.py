@@ -1,4 +1,4 @@
-"""``crowdfall experiment ablations``: what each mechanism does."""
+"""``crowdfall experiment``: what each mechanism does, and the fit to the published numbers."""
 
 from __future__ import annotations
 
@@ -76,6 +76,39 @@ def ablations(
     elif not said.quiet:
         typer.echo(translate("cli.ablations_at", path=out))
     _warn(found)
+
+
+@app.command(help=options.help_of("calibrate"))
+def calibrate(
+    market: options.Market = None,
+    plan: Annotated[
+        str, typer.Option("--plan", metavar="NAME", help=options.help_of("plan"))
+    ] = "feb2024",
+    seed: options.Seed = 1,
+    workers: options.Workers = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help=options.help_of("calibrate_out"))
+    ] = Path("fitted.toml"),
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Fit a scenario to its free targets; a search that was stopped goes on where it was."""
+    from crowdfall.experiments import calibrate as study
+
+    study.check_free(out)
+    asked, place = study.plan(plan), launch.load_market(market)
+    state = out.with_name(f".{out.name}.state")
+    total = asked.generations * asked.population
+    with progress.shown(said.quiet) as show:
+        found = study.calibrate(
+            asked, place, seed=seed, workers=workers or options.default_workers(), state=state,
+            progress=lambda done: show(progress.Count(done * asked.population, total, "sets")),
+        )  # fmt: skip
+    study.write(found, asked, place, seed, out)
+    state.unlink()
+    typer.echo(translate("cli.calibrated", path=out, loss=found.loss, inside=found.inside(asked)))
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

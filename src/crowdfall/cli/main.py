@@ -21,12 +21,14 @@ from crowdfall.cli.said import language_named, said, start_afresh
 from crowdfall.errors import CrowdfallError
 from crowdfall.i18n import set_language, translate
 
+STOPPED: Final = 130
 COMMANDS: Final = {
     "demo": "crowdfall.cli.demo:app",
     "run": "crowdfall.cli.run:app",
     "report": "crowdfall.cli.report:app",
     "story": "crowdfall.cli.story:app",
     "validate": "crowdfall.cli.validate:app",
+    "experiment": "crowdfall.cli.experiment:app",
     "market": "crowdfall.cli.market:app",
     "scenario": "crowdfall.cli.scenario:app",
     "snowball": "crowdfall.cli.snowball:app",
@@ -54,14 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_afresh(debug="--debug" in words)
     try:
         set_language(_language_asked(words))
-        return int(_group()(args=words, prog_name="crowdfall", standalone_mode=False) or 0)
+        code = int(_group()(args=words, prog_name="crowdfall", standalone_mode=False) or 0)
+        # Typer turns a keyboard interrupt into this code.
+        return _told(translate("cli.stopped"), code) if code == STOPPED else code
     except CrowdfallError as error:
         return _told(str(error), 2)
     except OSError as error:
         place = error.filename or "-"
         return _told(translate("error.system", path=place, reason=error.strerror or error), 2)
     except KeyboardInterrupt:
-        return _told(translate("cli.stopped"), 130)
+        return _told(translate("cli.stopped"), STOPPED)
     except Exception as error:
         if hasattr(error, "format_message"):
             return _told(_usage(error), 2)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from crowdfall.i18n import translate
 
@@ -21,6 +21,14 @@ class Step(Protocol):
     def paths(self) -> int: ...  # noqa: D102
     @property
     def stage(self) -> str: ...  # noqa: D102
+
+
+class Count(NamedTuple):
+    """A step of anything that is counted."""
+
+    done_paths: int
+    paths: int
+    stage: str
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from crowdfall import __version__
-from crowdfall.engine.factors import base_factors, cache_folder, factor_key, save
+from crowdfall.engine.factors import base_factors, base_is_missing, cache_folder, factor_key, save
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
 from crowdfall.engine.summary import summary_of
@@ -27,7 +27,11 @@ THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is; ``stage`` is ``paths`` or ``tables``."""
+    """How far a run is.
+
+    ``stage`` is ``paths`` or ``tables``, and ``base`` at the start of a variation whose factors
+    must be solved first.
+    """
 
     done_paths: int
     paths: int
@@ -68,7 +72,9 @@ def run(
     folder = create(out, manifest(market, scenario, seed, paths))
     job = _Job(market, scenario, seed, folder.path)
     report = progress or (lambda _: None)
-    report(Progress(0, paths, "paths"))
+    report(
+        Progress(0, paths, "base" if base_is_missing(market, scenario, seed, paths) else "paths")
+    )
     done = 0
     try:
         for count in _play(job, _blocks(paths, block), workers):

@@ -72,6 +72,15 @@ def read(folder: Path, first_path: int, paths: int) -> Factors | None:
     return Factors(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
+def base_is_missing(market: Market, scenario: Scenario, seed: int, paths: int) -> bool:
+    """Return whether a variation must compute its base first, for some of its paths."""
+    base = scenario.factor_base
+    if scenario.clock.mode != "replay" or base is scenario:
+        return False
+    folder = cache_folder() / factor_key(market, base, seed)
+    return not all((folder / f"{path:06d}.npz").is_file() for path in range(paths))
+
+
 def base_factors(
     market: Market, scenario: Scenario, seed: int, first_path: int, paths: int
 ) -> Factors | None:

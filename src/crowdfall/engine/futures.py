@@ -50,7 +50,7 @@ def open_futures(prices: Prices, setting: Setting) -> FuturesState:
 def hedge_short(ledger: Ledger) -> Float64:
     """Return the short units of hedged books, (P, U)."""
     hedged = ledger.hedge_mix.any(axis=1)
-    return np.asarray(-np.minimum(ledger.units[:, hedged], 0.0).sum(axis=1))
+    return np.asarray(-np.minimum(ledger.units.compress(hedged, axis=1), 0.0).sum(axis=1))
 
 
 def move_basis(

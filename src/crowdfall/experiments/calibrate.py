@@ -67,6 +67,11 @@ class Fit:
     medians: Float64
     generation: int
 
+    def inside(self, plan: Plan) -> int:
+        """Return how many free targets the medians hold."""
+        pairs = zip(free_targets(plan), self.medians, strict=True)
+        return sum(target.holds(float(value)) for target, value in pairs)
+
 
 def plan(name_or_path: str) -> Plan:
     """Return a plan that ships, or one of a file."""
@@ -126,7 +131,8 @@ def evaluate(plan: Plan, market: Market, seed: int, point: Float64) -> tuple[flo
     scenario = load_scenario(plan.scenario, overrides)
     result = simulate(setting(market, scenario, seed), first_path=0, paths=plan.paths)
     targets = free_targets(plan)
-    measured = measure_matrix(targets, result.tables["daily"])
+    share = scenario.agents.snowball_dealers.share_ic
+    measured = measure_matrix(targets, result.tables["daily"], share_csi500=share)
     return loss(targets, measured), np.median(measured, axis=0)
 
 
@@ -148,7 +154,7 @@ def calibrate(
     seed: int,
     workers: int,
     state: Path,
-    progress: Callable[[Fit], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Fit:
     """Search, going on from ``state`` where an earlier search of the same plan stopped."""
     small = thin(market, plan.every)
@@ -169,7 +175,7 @@ def calibrate(
                 )  # fmt: skip
             _keep(state, (key, search, best))
             if progress is not None:
-                progress(best)
+                progress(search.generation)
     if best is None:
         raise CalibrationError("nothing_fitted", generations=plan.generations)
     return best
@@ -217,21 +223,30 @@ def _evaluate_here(point: Float64) -> tuple[float, Float64]:
     return evaluate(*_here, point)
 
 
+def check_free(path: Path) -> None:
+    """Raise CalibrationError where a file stands at ``path`` or its folder is missing."""
+    if path.exists() or not path.parent.is_dir():
+        raise CalibrationError("fit_target", path=path)
+
+
 def write(fit: Fit, plan: Plan, market: Market, seed: int, path: Path) -> None:
-    """Write the fitted numbers as a scenario file that names its provenance."""
+    """Write the fitted numbers as a file that a scenario names under ``parameters``."""
     names = [t.id for t in free_targets(plan)]
     medians = ", ".join(f"{n} {m:.2f}" for n, m in zip(names, fit.medians, strict=True))
     lines = [
-        f'base = "{plan.scenario}"',
-        f"# fit {__version__}: CMA-ES, {plan.generations} generations of {plan.population}, "
-        f"{plan.paths} paths, every {plan.every}th stock, seed {seed}, market {market.digest}",
-        f"# loss {fit.loss:.2f} in generation {fit.generation}; medians: {medians}",
+        f"# Fit of {plan.scenario} to its free targets by `crowdfall experiment calibrate`:",
+        f"# version {__version__}, CMA-ES, {plan.generations} generations of {plan.population}, "
+        f"{plan.paths} paths, every {plan.every}. stock,",
+        f"# seed {seed}, market {market.digest}; loss {fit.loss:.2f}, generation {fit.generation}.",
+        f"# Medians of the search: {medians}",
     ]
     tables: dict[str, list[str]] = {}
+    sources: list[str] = []
     for text in fit.overrides:
         key, value = text.split("=")
         table, name = key.rsplit(".", 1)
         tables.setdefault(table, []).append(f"{name} = {float(value)!r}")
-    for table, entries in tables.items():
+        sources.append(f'"{key}" = "fit on the free K targets (plan {plan.scenario}, seed {seed})"')
+    for table, entries in {**tables, "sources": sources}.items():
         lines += ["", f"[{table}]", *entries]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,10 +102,10 @@ def _writer(unit: str, lang: Language) -> Callable[[float], str]:
     return writers.get(unit, count)
 
 
-def options(run: RunFolder, lang: Language) -> dict[str, Any]:
+def options(parts: Iterable[Section]) -> dict[str, Any]:
     """Return the option of every chart by id, and the days of the flows: plain JSON values."""
-    out: dict[str, Any] = {}
-    for section in sections(run, lang):
-        for chart in section.charts:
-            out[chart.id] = {"option": chart.option, "days": chart.days}
-    return out
+    return {
+        chart.id: {"option": chart.option, "days": chart.days}
+        for section in parts
+        for chart in section.charts
+    }

@@ -80,7 +80,10 @@ def policies(tables: PathTables) -> Iterator[Domino]:
         if later:
             title = entry.get("title", entry.get("kind", ""))
             kind = "ban" if entry.get("kind") == "sell_ban" else "policy"
-            values: Values = {"title": ("text", title)}
+            values: Values = {
+                "title": ("text", title),
+                "title_zh": ("text", entry.get("title_zh") or title),
+            }
             yield Domino(date=later[0], kind=kind, amount=1.0, subject=str(title), values=values)
 
 

@@ -56,9 +56,10 @@ def write_report(
 def render(run: RunFolder, *, lang: Language | None = None, scheme: Scheme | None = None) -> str:
     """Return the report as HTML text."""
     first = lang or language()
+    parts = {each: sections(run, each) for each in LANGUAGES}
     texts = {each: _texts(run, each) for each in LANGUAGES}
     script_data = {
-        "charts": {each: options(run, each) for each in LANGUAGES},
+        "charts": {each: options(parts[each]) for each in LANGUAGES},
         "palettes": PALETTES,
         "schemes": {each: scheme_of(each) for each in LANGUAGES},
         "title": {each: texts[each]["title"] for each in LANGUAGES},
@@ -73,6 +74,7 @@ def render(run: RunFolder, *, lang: Language | None = None, scheme: Scheme | Non
         schemes=SCHEMES,
         languages=LANGUAGES,
         texts=texts,
+        sections=parts,
         say=translate,
         data=embedded(script_data),
         echarts=_static("echarts.min.js"),
@@ -116,7 +118,6 @@ def _texts(run: RunFolder, lang: Language) -> dict[str, Any]:
         "headings": [story.heading(told) for told in story.days],
         "numbers": numbers,
         "tiles": [n for name in TILES for n in numbers if n.name == name],
-        "sections": sections(run, lang),
         "kinds": _kinds(manifest, lang),
         "notes": _notes(run, lang),
         "sources": _sources(manifest),
@@ -177,7 +178,11 @@ def _notes(run: RunFolder, lang: Language) -> list[str]:
 
 
 def _sources(manifest: dict[str, Any]) -> list[str]:
-    own = [f"{key}: {text}" for key, text in manifest.get("sources", {}).items()]
+    """Return one sentence a source, with all that it is the source of."""
+    named: dict[str, list[str]] = {}
+    for key, text in manifest.get("sources", {}).items():
+        named.setdefault(str(text), []).append(str(key))
+    own = [f"{', '.join(keys)}: {text}" for text, keys in named.items()]
     return [*manifest.get("market", {}).get("sources", []), *own]
 
 

@@ -32,7 +32,9 @@ MOST_DAYS: Final = 12
 TOLD_SHARE: Final = 0.30
 """A domino is told from this share of the largest of its kind on (assumption)."""
 FIRSTS: Final = ("knock_in", "margin_call", "rescue", "forced_sales", "stop_loss", "ban")
-"""Kinds whose first day matters, however small."""
+"""Kinds whose first noticeable day matters."""
+NOTICED_SHARE: Final = 0.10
+"""A first time is noticeable from this share of the largest of its kind on (assumption)."""
 PEAKS: Final = (
     *FIRSTS, "index_fall", "index_rise", "dealer_sale", "basis_open", "basis_back",
     "limit_downs", "both_legs", "shortfall", "redemption",
@@ -164,7 +166,8 @@ def _marked(dominoes: Sequence[Domino], sessions: list[date]) -> set[int]:
         ranked = sorted(mine, key=lambda d: (-d.amount, d.date))
         marked.add(id(ranked[0]))
         if kind in FIRSTS:
-            marked.add(id(min(mine, key=lambda d: d.date)))
+            noticed = [d for d in mine if d.amount >= NOTICED_SHARE * ranked[0].amount]
+            marked.add(id(min(noticed, key=lambda d: d.date)))
         if kind == "index_fall":
             place = sessions.index(ranked[0].date)
             apart = [d for d in ranked if abs(sessions.index(d.date) - place) >= APART]

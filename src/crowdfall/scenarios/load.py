@@ -64,10 +64,7 @@ def _find(name_or_path: str, seen: tuple[Path, ...] = ()) -> _Found:
     path = library().get(name_or_path, Path(name_or_path))
     if not path.is_file():
         raise ScenarioError("unknown_scenario", name=name_or_path, known=", ".join(library()))
-    try:
-        words = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError("bad_toml", path=path, why=str(error)) from None
+    words = _with_parameters(path, _toml_words(path))
     base = words.pop("base", None)
     if base is None:
         return _Found(path=path, words=words)
@@ -77,6 +74,24 @@ def _find(name_or_path: str, seen: tuple[Path, ...] = ()) -> _Found:
     under = _find(name, (*seen, path.resolve()))
     folder = under.path.parent if under.base is None else under.base_folder
     return _Found(path=path, words=_merge(under.words, words), base=name, base_folder=folder)
+
+
+def _toml_words(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ScenarioError("bad_toml", path=path, why=str(error)) from None
+
+
+def _with_parameters(path: Path, words: dict[str, Any]) -> dict[str, Any]:
+    """Put the fitted numbers that a scenario names under its own words."""
+    name = words.pop("parameters", None)
+    if name is None:
+        return words
+    file = path.parent / str(name)
+    if not file.is_file():
+        raise ScenarioError("missing_input", file=name, folder=path.parent)
+    return _merge(_toml_words(file), words)
 
 
 def _resolve(found: _Found, words: Mapping[str, object]) -> Scenario:
@@ -163,6 +178,7 @@ def _describe(terms: Any, where: str, lines: list[str], sources: Mapping[str, st
 
 
 def _note(known: Meaning | None, source: str | None) -> str:
+    source = "".join(c for c in source or "" if c.isprintable())  # a comment is one line
     if known is None:
         return f"  # {source}" if source else ""
     unit = f" [{known.unit}]" if known.unit else ""
@@ -173,7 +189,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, tuple):

@@ -121,6 +121,7 @@ class Policy:
     start: date
     title: str
     source: str
+    title_zh: str = ""
     end: date | None = None
     start_bar: int = 0
     shares: dict[str, float] = field(default_factory=dict)

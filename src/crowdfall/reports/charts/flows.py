@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -14,6 +15,8 @@ from crowdfall.reports.phrases import amount, name_of
 from crowdfall.results.metrics import net_flows
 
 Venue = Literal["stocks", "futures"]
+Trade = tuple[str, str, float]
+"""Participant, place, net purchase in yuan."""
 
 SMALLEST_LINK: Final = 0.002
 """Flows below this share of the day's total are not drawn: they would be hairlines."""
@@ -23,20 +26,23 @@ def exchange(flows: pl.DataFrame, path: int, venue: Venue, lang: Language) -> Ch
     """Return the flows of one path by day, the busiest day first to be seen.
 
     A participant that sold more of a group than it bought stands on the left, by the net amount.
+    The busiest day is that of the largest net sales of participants.
     """
-    net = net_flows(flows.filter(pl.col("path") == path)).filter(pl.col("net") != 0.0)
     places = GROUPS if venue == "stocks" else tuple(UNDERLYINGS)
-    net = net.filter(pl.col("place").is_in(places))
-    dates = flows["date"].unique().sort()
-    days = {str(day): _one_day(net.filter(pl.col("date") == day), places, lang) for day in dates}
-    sold = net.filter(pl.col("net") < 0, pl.col("kind") != "background")
-    by_day = sold.group_by("date").agg(pl.col("net").sum()).sort("net", "date")
-    first = str(by_day["date"][0]) if len(by_day) else str(dates[0])
+    trades: dict[str, list[Trade]] = {str(day): [] for day in flows["date"].unique().sort()}
+    net = net_flows(flows.filter(pl.col("path") == path, pl.col("place").is_in(places)))
+    for _, day, kind, place, size in net.filter(pl.col("net") != 0.0).iter_rows():
+        trades[str(day)].append((kind, place, size))
+    days = {day: _one_day(mine, places, lang) for day, mine in trades.items()}
+    first = min(trades, key=lambda day: sum(_sales_of_participants(trades[day])))
     return chart(
         f"flow_{venue}", {**_frame(), "series": [{**_sankey(), **days[first]}]}, lang,
-        id=f"flow-{venue}", days=days, span=12,
-        height=520 if venue == "stocks" else 300, values={"day": first},
+        id=f"flow-{venue}", days=days, span=12, height=520 if venue == "stocks" else 300,
     )  # fmt: skip
+
+
+def _sales_of_participants(trades: list[Trade]) -> list[float]:
+    return [size for kind, _, size in trades if size < 0 and kind != "background"]
 
 
 def _frame() -> Option:
@@ -57,25 +63,26 @@ def _sankey() -> Option:
     }  # fmt: skip
 
 
-def _one_day(net: pl.DataFrame, places: Sequence[str], lang: Language) -> Option:
-    total = float(net.filter(pl.col("net") > 0)["net"].sum())
-    kept = net.filter(pl.col("net").abs() >= SMALLEST_LINK * total)
-    nodes, links = [], []
-    for side, sign in (("sell", -1.0), ("buy", 1.0)):
-        part = kept.with_columns((sign * pl.col("net")).alias("size")).filter(pl.col("size") > 0)
-        sizes = part.group_by("kind").agg(pl.col("size").sum())
-        for kind, size in sizes.sort("size", "kind", descending=[True, False]).iter_rows():
-            colour = "@down" if side == "sell" else "@up"
-            nodes.append(_node(f"{side}:{kind}", kind, size, colour, lang))
-        for _, _, kind, place, _, size in part.iter_rows():
-            source, target = (f"sell:{kind}", place) if side == "sell" else (place, f"buy:{kind}")
-            links.append(_link(source, target, size, "@down" if side == "sell" else "@up"))
+def _one_day(trades: list[Trade], places: Sequence[str], lang: Language) -> Option:
+    total = sum(size for _, _, size in trades if size > 0)
+    kept = [trade for trade in trades if abs(trade[2]) >= SMALLEST_LINK * total]
+    nodes = [*_side("sell", kept, lang), *_side("buy", kept, lang)]
     for place in places:
-        size = float(kept.filter(pl.col("place") == place, pl.col("net") > 0)["net"].sum())
-        if any(place in (link["source"], link["target"]) for link in links):
-            colour = f"@{UNDERLYINGS.get(place, place)}"
-            nodes.append(_node(place, place, size, colour, lang))
-    return {"data": nodes, "links": links}
+        through = [size for _, where, size in kept if where == place]
+        if through:
+            size = max(sum(s for s in through if s > 0), -sum(s for s in through if s < 0))
+            nodes.append(_node(place, place, size, f"@{UNDERLYINGS.get(place, place)}", lang))
+    return {"data": nodes, "links": [_link(*trade) for trade in kept]}
+
+
+def _side(side: Literal["sell", "buy"], kept: list[Trade], lang: Language) -> list[Option]:
+    """Return the nodes of all sellers or all buyers, largest first."""
+    sign, colour = (-1.0, "@down") if side == "sell" else (1.0, "@up")
+    sizes: dict[str, float] = defaultdict(float)
+    for kind, _, size in kept:
+        sizes[kind] += max(0.0, sign * size)
+    ranked = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    return [_node(f"{side}:{kind}", kind, size, colour, lang) for kind, size in ranked if size > 0]
 
 
 def _node(key: str, thing: str, size: float, colour: str, lang: Language) -> Option:
@@ -88,6 +95,8 @@ def _node(key: str, thing: str, size: float, colour: str, lang: Language) -> Opt
     }  # fmt: skip
 
 
-def _link(source: str, target: str, size: float, colour: str) -> Option:
-    return {"source": source, "target": target, "value": size,
+def _link(kind: str, place: str, size: float) -> Option:
+    source, target = (f"sell:{kind}", place) if size < 0 else (place, f"buy:{kind}")
+    colour = "@down" if size < 0 else "@up"
+    return {"source": source, "target": target, "value": abs(size),
             "lineStyle": {"color": colour, "opacity": 0.28, "curveness": 0.5}}  # fmt: skip

@@ -58,7 +58,8 @@ def index_panels(daily: pl.DataFrame, manifest: dict[str, Any], lang: Language) 
                 line(f"{index}.actual", word, actual[index], "@ink", dash=True, width=1.4, z=4)
             )
         standing = translate(f"report.index.{'input' if pinned else 'outcome'}", lang)
-        values = {"index": name_of(index, lang), "standing": standing}
+        dashed = translate("report.index.actual", lang) if actual[index] else ""
+        values = {"index": name_of(index, lang), "standing": standing, "dashed": dashed}
         out.append(
             chart("index", option, lang, id=f"index-{index}", span=4, height=250, values=values)
         )
