@@ -23,7 +23,7 @@ FREE_TURNOVER: Final = 0.005
 """Assumption, range 0.003 to 0.008: a name of which less than this share of float turns over a day
 is held by the state or by founders, and what trades is adv / FREE_TURNOVER. Index weights from it
 follow CSI 300, 500, 1000 and 2000 (December 2023, January 2024) better at 0.005 than at 0.003: the
-daily gap to CSI 300 is 8.0 instead of 9.7 basis points; above 0.006 CSI 300 and 500 get worse."""
+daily gap to CSI 300 is 8.0 instead of 9.7 basis points; from 0.006 on CSI 300 and 500 get worse."""
 BETA_SESSIONS: Final = 144
 """June to December on 29 December 2023 (design:model 1 a.1)."""
 SHRINK: Final = 0.5
@@ -38,7 +38,7 @@ _ADJUSTED: Final = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Caps:
-    """Sizes in yuan, shape (N,); ``adv`` and ``turnover`` are NaN with fewer than LEAST sessions.
+    """Sizes in yuan, shape (N,); ``adv`` and ``turnover`` are NaN with too few or idle sessions.
 
     ``shares`` is the number of all shares in the units of the panel's adjusted close.
     """
@@ -89,8 +89,8 @@ def measure_caps(panel: Panel) -> Caps:
         shares=shares,
         total=np.maximum(total, float_cap),
         float_=float_cap,
-        adv=np.where(enough, _mean(panel.amount[-RECENT:]), np.nan),
-        turnover=np.where(enough, _mean(panel.turnover[-RECENT:]), np.nan),
+        adv=_known(_mean(panel.amount[-RECENT:]), enough),
+        turnover=_known(_mean(panel.turnover[-RECENT:]), enough),
     )
 
 
@@ -112,7 +112,7 @@ def measure_moves(panel: Panel, group: Int8) -> Moves:
 def free_float(float_cap: Float64, adv: Float64) -> Float64:
     """Return the float that trades: the part that does not is told by its low turnover.
 
-    >>> free_float(np.array([100.0, 100.0]), np.array([1.0, 0.15])).round(6).tolist()
+    >>> free_float(np.array([100.0, 100.0]), np.array([1.0, 0.25])).round(6).tolist()
     [100.0, 50.0]
     """
     return np.asarray(np.minimum(float_cap, adv / FREE_TURNOVER))
@@ -160,6 +160,11 @@ def _bonus(panel: Panel, close: Float64, last: Bool) -> Float64:
     return factor
 
 
+def _known(values: Float64, enough: Bool) -> Float64:
+    """Return values that are finite, above zero and rest on enough sessions; NaN for the rest."""
+    return np.where(enough & np.isfinite(values) & (values > 0), values, np.nan)
+
+
 def _mean(values: Float64) -> Float64:
     count = np.maximum((~np.isnan(values)).sum(axis=0), 1)
     return np.asarray(np.nansum(values, axis=0) / count)
@@ -170,7 +175,7 @@ def _deviation(returns: Float64) -> Float64:
     count = held.sum(axis=0)
     gap = np.where(held, returns - _mean(returns), 0.0)
     deviation = np.sqrt((gap**2).sum(axis=0) / np.maximum(count - 1, 1))
-    return np.where(count >= LEAST - 1, deviation, np.nan)
+    return _known(deviation, count >= LEAST - 1)
 
 
 def _slope(returns: Float64, market: Float64) -> Float64:

@@ -20,7 +20,7 @@ NOTE: Final = (
 )
 
 
-def read_history(bars: pl.DataFrame, on: date) -> History:
+def read_history(bars: pl.DataFrame, on: date, note: str = NOTE) -> History:
     """Return joint daily log returns up to ``on``, shape (T, 6).
 
     ``bars`` is a canonical ``index_bars`` table. Days on which any of the five indices has no
@@ -44,5 +44,5 @@ def read_history(bars: pl.DataFrame, on: date) -> History:
         returns=np.column_stack([moves[name] for name in GROUPS]),
         first=closes["date"][1],
         last=closes["date"][-1],
-        note=NOTE,
+        note=note,
     )

@@ -58,11 +58,11 @@ def read_panel(source: Source, start: date, on: date) -> Panel:
     """
     bars = _known(source.stock_bars(start, on), "stock_bars", ("date", "symbol", *_BARS))
     listed = _known(source.stock_list(), "stock_list", ("symbol", *_LIST))
-    bars = bars.filter(pl.col("symbol").str.contains(_EXCHANGES) & (pl.col("close") > 0))
+    bars = bars.filter(pl.col("symbol").str.contains(_EXCHANGES) & _positive("close"))
     dates = _sessions(bars, on)
     recent = bars.filter(pl.col("date") >= dates[-min(RECENT, len(dates))])
     listed = (
-        listed.filter((pl.col("total_shares") > 0) & (pl.col("float_shares") > 0))
+        listed.filter(_positive("total_shares") & _positive("float_shares"))
         .join(recent.select("symbol").unique(), on="symbol", how="semi")
         .unique("symbol", keep="first")
         .sort("symbol")
@@ -85,6 +85,10 @@ def _known(table: pl.DataFrame, name: str, columns: tuple[str, ...]) -> pl.DataF
         if column not in table.columns:
             raise MarketError("market_no_column", table=name, column=column)
     return table.select(columns)
+
+
+def _positive(name: str) -> pl.Expr:
+    return pl.col(name).is_finite() & (pl.col(name) > 0)
 
 
 def _sessions(bars: pl.DataFrame, on: date) -> list[date]:
@@ -114,6 +118,8 @@ def _scatter(bars: pl.DataFrame, dates: list[date], symbols: pl.Series) -> dict[
     matrices = {}
     for name in _BARS:
         matrix = np.full((len(dates), len(symbols)), np.nan)
-        matrix[row, column] = coded[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        values = coded[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        # What can't be an amount, a rate or a price counts as unknown.
+        matrix[row, column] = np.where(np.isfinite(values) & (values >= 0), values, np.nan)
         matrices[name] = matrix
     return matrices

@@ -6,6 +6,7 @@ A folder holds ``stocks.parquet`` (the columns of ``snapshot.Stocks`` and ``weig
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -21,7 +22,7 @@ import polars as pl
 from crowdfall.data.sources.synthetic import SyntheticSource
 from crowdfall.errors import MarketError
 from crowdfall.market.build import build
-from crowdfall.market.snapshot import GROUPS, FuturesQuote, History, Market, Stocks
+from crowdfall.market.snapshot import GROUPS, INDICES, FuturesQuote, History, Market, Stocks
 
 VERSION: Final = 1
 """Version of the folder's tables; a change needs an entry in the changelog."""
@@ -29,7 +30,8 @@ _WEIGHT: Final = "weight_"
 _KINDS: Final = {"symbol": np.str_, "board": np.int8, "is_st": np.bool_, "group": np.int8}
 _STOCK_COLUMNS: Final = tuple(field.name for field in fields(Stocks))
 _QUOTE_COLUMNS: Final = tuple(field.name for field in fields(FuturesQuote))
-_KEYS: Final = ("version", "date", "source", "sources", "digest", "levels", "history")
+_TABLES: Final = ("stocks", "futures", "history")
+_KEYS: Final = ("version", "date", "source", "sources", "digest", "levels", "history", "files")
 
 
 @cache
@@ -75,7 +77,8 @@ def load(path: Path) -> Market:
     if not path.is_dir():
         raise MarketError("market_missing", path=path)
     facts = _facts(path)
-    stocks = _table(path, "stocks", _STOCK_COLUMNS)
+    _check_files(path, facts["files"])
+    stocks = _table(path, "stocks", (*_STOCK_COLUMNS, *(_WEIGHT + name for name in INDICES)))
     weights = {
         name.removeprefix(_WEIGHT): stocks[name].to_numpy()
         for name in stocks.columns
@@ -101,9 +104,7 @@ def load(path: Path) -> Market:
     except (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error
     if market.digest != facts["digest"]:
-        raise MarketError(
-            "market_changed", path=path, digest=market.digest, saved=facts["digest"]
-        )
+        raise MarketError("market_changed", path=path, digest=market.digest, saved=facts["digest"])
     return market
 
 
@@ -117,6 +118,7 @@ def _write(market: Market, folder: Path) -> None:
     pl.DataFrame({name: returns[:, g] for g, name in enumerate(GROUPS)}).write_parquet(
         folder / "history.parquet"
     )
+    files = {f"{name}.parquet": _sha256(folder / f"{name}.parquet") for name in _TABLES}
     facts = {
         "version": VERSION,
         "date": market.date.isoformat(),
@@ -129,6 +131,7 @@ def _write(market: Market, folder: Path) -> None:
             "last": market.history.last.isoformat(),
             "note": market.history.note,
         },
+        "files": files,
     }
     text = json.dumps(facts, ensure_ascii=False, indent=2)
     (folder / "market.json").write_text(text + "\n", encoding="utf-8")
@@ -151,10 +154,23 @@ def _facts(path: Path) -> dict[str, Any]:
     return facts
 
 
+def _check_files(path: Path, saved: object) -> None:
+    """Raise where a table is absent or not the one saved; a damaged one can crash its reader."""
+    known = saved if isinstance(saved, dict) else {}
+    for name in _TABLES:
+        file = path / f"{name}.parquet"
+        if not file.is_file():
+            raise MarketError("market_no_file", path=path, file=file.name)
+        if _sha256(file) != known.get(file.name):
+            raise MarketError("market_changed_file", file=file)
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
 def _table(path: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
     file = path / f"{name}.parquet"
-    if not file.is_file():
-        raise MarketError("market_no_file", path=path, file=file.name)
     try:
         table = pl.read_parquet(file, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.data import calendar
+from crowdfall.errors import MarketError
 from crowdfall.market.characteristics import Caps
 from crowdfall.market.panel import Panel
 from crowdfall.market.snapshot import GROUPS
@@ -23,6 +24,15 @@ from crowdfall.types import Bool, Float64, Int8, Int64
 MICRO: Final = 400
 """Members of the micro-cap index: the smallest by total cap without special treatment, equal
 weight, rebalanced daily (Wind 8841431; design:system B.10)."""
+_RULES: Final = (
+    ("csi300", 300, 0, 0.5),
+    ("csi500", 500, 300, 0.2),
+    ("csi1000", 1000, 300, 0.2),
+    ("csi2000", 2000, 1500, 0.2),
+)
+"""Index, members, top names by cap passed over, share dropped for the least amount traded
+(CSI methodologies; design:system B.10). Each also leaves out the members of those before."""
+MEMBERS: Final = {name: count for name, count, *_ in _RULES}
 RANKS: Final = (300, 800, 1800, 3800)
 """Cap ranks that bound the groups of stocks outside the indices."""
 LISTED: Final = 60
@@ -33,8 +43,11 @@ _FRIDAY: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A semi-annual review of the CSI indices: members count from ``effective``, on data from
-    ``first`` to ``cut`` (CSI: second Friday of June and December, data to April and October)."""
+    """A semi-annual review of the CSI indices: members count from ``effective`` on.
+
+    It rests on data from ``first`` to ``cut``. CSI: the session after the second Friday of June
+    and December, on the year to the end of April and October.
+    """
 
     effective: date
     first: date
@@ -83,16 +96,6 @@ def members(panel: Panel, caps: Caps) -> dict[str, Bool]:
     return inside
 
 
-_RULES: Final = (
-    ("csi300", 300, 0, 0.5),
-    ("csi500", 500, 300, 0.2),
-    ("csi1000", 1000, 300, 0.2),
-    ("csi2000", 2000, 1500, 0.2),
-)
-"""Index, members, top names by cap passed over, share dropped for the least amount traded
-(CSI methodologies; design:system B.10). Each also leaves out the members of those before."""
-
-
 def smallest(total_cap: Float64, eligible: Bool, count: int = MICRO) -> Bool:
     """Return the ``count`` smallest of the eligible stocks, shape (N,); all where there are fewer.
 
@@ -127,13 +130,18 @@ def weights(
 ) -> dict[str, Float64]:
     """Return index weights by free-float cap, each of shape (N,) and summing to one.
 
-    CSI's rule: total cap times the free-float share rounded up to its category. Against float cap
-    without the rule it follows three of the four indices best on December 2023 and January 2024.
-    The micro-cap index weighs its members equally.
+    CSI's rule: total cap times the free-float share rounded up to its category. Of the three tried
+    it follows all four indices best: daily gaps of 8.0, 6.5, 10.6 and 6.9 basis points in December
+    2023 and January 2024, against 8.6, 6.7, 11.0, 7.4 without rounding and 23.3, 8.3, 12.3, 7.5
+    with float cap. The micro-cap index weighs its members equally. Raises MarketError for an index
+    without members.
     """
     mass = total_cap * category(free_cap / total_cap)
     found = {name: np.where(held, mass, 0.0) for name, held in inside.items()}
     found["microcap"] = micro.astype(np.float64)
+    for name, values in found.items():
+        if not values.sum() > 0:
+            raise MarketError("market_no_members", index=name, count=len(values))
     return {name: values / values.sum() for name, values in found.items()}
 
 

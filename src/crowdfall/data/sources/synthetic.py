@@ -23,7 +23,9 @@ from crowdfall.data.schema import FUTURES_BARS, INDEX_BARS
 from crowdfall.errors import DataError
 from crowdfall.types import Float64, Int64
 
-SEED: Final = 20231229
+SEED: Final = 57
+"""Of the first 200, the seed whose index history comes nearest to the observed kurtosis and worst
+day; the stocks' marginal quantiles do not depend on it."""
 BOARDS: Final = ("main", "chinext", "star")
 TRAITS: Final = (
     "total_cap", "float_share", "turnover", "adv_ratio", "volatility", "residual_ratio", "beta",
@@ -31,6 +33,9 @@ TRAITS: Final = (
 )  # fmt: skip
 """What the copula joins. Ratios: float over total cap; adv over turnover times float cap; residual
 over whole volatility. ``board`` and ``st`` are the ranks of labels."""
+PRODUCTS: Final = ("float_cap", "adv")
+"""Sizes that follow from traits; the copula gives their order, a table of quantiles their values,
+or the product of three medians would miss the median of the product."""
 _LINEAR: Final = ("beta",)
 _LABELS: Final = ("board", "st")
 _FIRST_CODES: Final = {"main": 600001, "chinext": 300001, "star": 688001}
@@ -83,11 +88,12 @@ class SyntheticSource:
         return bars.filter(pl.col("date").is_between(start, end)).sort(INDEX_BARS.key)
 
     def futures_bars(self, start: date, end: date) -> pl.DataFrame:
-        """Return the published quotes of the one date, or no row."""
+        """Return the quotes of the one date, made from its basis; no row for other dates."""
         rows = pl.DataFrame(table("quotes")["futures"]).with_columns(
             pl.lit(self.date).alias("date"),
             pl.col("underlying").replace_strict(_spots()).alias("spot_close"),
         )
+        rows = rows.with_columns(close=(pl.col("spot_close") * (1.0 + pl.col("basis"))).round(1))
         bars = _shaped(rows, FUTURES_BARS.columns)
         return bars.filter(pl.col("date").is_between(start, end)).sort(FUTURES_BARS.key)
 
@@ -102,7 +108,10 @@ class SyntheticSource:
             if label not in _LABELS
         }
         board = np.repeat(np.arange(len(BOARDS)), facts["boards"])[ranks[:, TRAITS.index("board")]]
-        float_cap = trait["total_cap"] * trait["float_share"]
+        values = facts["quantiles"]
+        float_cap = _in_order(trait["total_cap"] * trait["float_share"], values, "float_cap")
+        float_cap = np.minimum(float_cap, trait["total_cap"])
+        adv = _in_order(float_cap * trait["turnover"] * trait["adv_ratio"], values, "adv")
         return pl.DataFrame(
             {
                 "board": np.array(BOARDS)[board],
@@ -111,7 +120,7 @@ class SyntheticSource:
                 "close": trait["close"].round(2),
                 "total_cap": trait["total_cap"],
                 "float_cap": float_cap,
-                "adv": trait["adv_ratio"] * trait["turnover"] * float_cap,
+                "adv": adv,
                 "turnover": trait["turnover"],
                 "volatility": trait["volatility"],
                 "residual_volatility": trait["residual_ratio"] * trait["volatility"],
@@ -192,6 +201,11 @@ def _quantile(values: list[float], rank: Int64, label: str) -> Float64:
     if label in _LINEAR:
         return np.interp(share, levels, values)
     return np.asarray(np.exp(np.interp(share, levels, np.log(values))))
+
+
+def _in_order(rough: Float64, values: dict[str, list[float]], label: str) -> Float64:
+    """Return the quantiles of one label, given out in the order of ``rough``."""
+    return _quantile(values[label], np.argsort(np.argsort(rough)), label)
 
 
 def _marked(board: Int64, rank: Int64, count: int) -> Any:  # noqa: ANN401
