@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -18,10 +20,11 @@ from crowdfall.engine.summary import summary_of
 from crowdfall.errors import RunError
 from crowdfall.market.snapshot import Market
 from crowdfall.results.store import RunFolder, check_free, create, open_run
+from crowdfall.scenarios.inputs import pinned_closes
 from crowdfall.scenarios.schema import Scenario
 
-BLOCK: Final = 10
-"""Paths in a block: about 60 MB of books each million of stock-book pairs."""
+BLOCK: Final = 5
+"""Paths in a block: about 5 MB of books a path; few enough that progress moves."""
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -107,6 +110,7 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
         "seed": seed,
         "paths": paths,
         "version": __version__,
+        "actual": pinned_closes(scenario) if replay else {},
         "sources": scenario.inputs.sources | scenario.sources,
     }
 
@@ -134,8 +138,10 @@ def _play(job: _Job, blocks: list[tuple[int, int, int]], workers: int) -> Iterat
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     yield future.result()
+        except BrokenProcessPool:
+            raise RunError("worker_lost", path=job.out) from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)  # nobody writes when the folder goes
             raise
 
 
@@ -144,6 +150,7 @@ _of_worker: _Job | None = None
 
 def _start(job: _Job) -> None:
     global _of_worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
     _of_worker = job
 
 

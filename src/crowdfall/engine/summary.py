@@ -13,8 +13,8 @@ _FROM_MANIFEST = ("scenario_name", "scenario_hash", "seed", "paths", "version", 
 def summary_of(folder: RunFolder) -> dict[str, Any]:
     """Return what a reader asks first, with all that names the run.
 
-    ``residual_holder``: the background market took the other side of every trade of the
-    participants; its share is of all yuan traded in stocks, both sides counted.
+    ``residual_holder``: the background market takes the other side of what participants' stock
+    trades leave after netting among themselves by day and size group; its share is of them.
     """
     daily, agents = folder.block_table("daily"), folder.block_table("agents")
     numbers = {

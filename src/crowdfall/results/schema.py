@@ -118,7 +118,12 @@ AGENTS: Final = (
     Column("gross", "float", "yuan", "stock value + |futures|"),
     Column("net", "float", "yuan", "stock value + futures"),
     Column("leverage", "float", "ratio", "stock value / equity; null where equity <= 0"),
-    Column("margin_ratio", "float", "fraction", "equity at settlement / stock value; null without stock"),
+    Column(
+        "margin_ratio",
+        "float",
+        "fraction",
+        "equity at settlement / stock value; null without stock",
+    ),
     Column("nav", "float", "ratio", "equity / invested capital; null where none was invested"),
     Column("excess", "float", "fraction", "return since the start less the benchmark's"),
     Column("pnl_stock", "float", "yuan", "of the day: price change of stock held"),

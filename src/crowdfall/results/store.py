@@ -99,7 +99,7 @@ class RunFolder:
             parts = [self._block(number) / f"{name}.parquet" for number in blocks]
             _whole(
                 self.path / f"{name}.parquet",
-                pl.scan_parquet(parts).sink_parquet,
+                pl.scan_parquet(parts, glob=False, hive_partitioning=False).sink_parquet,
                 compression="zstd",
                 maintain_order=True,
             )
@@ -233,7 +233,7 @@ def _read_table(folder: Path, name: str) -> pl.DataFrame:
     if not file.is_file():
         raise RunError("table_missing", path=folder, table=name)
     try:
-        frame = pl.read_parquet(file)
+        frame = pl.read_parquet(file, glob=False, hive_partitioning=False)
     except (PolarsError, ComputeError, OSError) as error:
         raise RunError("table_unreadable", path=file) from error
     return _checked(name, frame)

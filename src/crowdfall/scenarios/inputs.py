@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Float64
@@ -90,6 +91,22 @@ def assimilation_closes(scenario: Scenario, days: Sequence[date]) -> Float64:
                 raise ScenarioError("input_date", file=scenario.inputs.assimilation, date=day)
             out[t] = row
     return out
+
+
+def pinned_closes(scenario: Scenario) -> dict[str, dict[str, float]]:
+    """Return the closes that a replay is given, points by index and ISO date."""
+    days = sessions(scenario.clock.start, scenario.clock.end)
+    known = {"csi300": index_bars(scenario, days)[:, -1]}
+    closes = assimilation_closes(scenario, days)
+    known |= {name: closes[:, k] for k, name in enumerate(ASSIMILATED)}
+    return {
+        name: {
+            day.isoformat(): float(value)
+            for day, value in zip(days, values, strict=True)
+            if np.isfinite(value)
+        }
+        for name, values in known.items()
+    }
 
 
 def rescue_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
