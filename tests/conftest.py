@@ -35,6 +35,12 @@ def real_data() -> Path:
     return folder
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave the files beside the tests alone: only the package has examples to run."""
+    beside = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
+    return True if beside and collection_path.is_relative_to(ROOT / "tests") else None
+
+
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Keep a few named files in this process: starting workers would cost more than they save."""

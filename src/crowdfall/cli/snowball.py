@@ -53,7 +53,7 @@ def price(
     debug: options.Debug = False,
 ) -> None:
     """Print one note's value, greeks, chances and expected life, per 100 of notional."""
-    from crowdfall.cli import snowball_desk as desk
+    from crowdfall.cli import snowball_note as desk
     from crowdfall.pricing.marks import Marks
 
     given = _given(coupon, months, lockup, knock_in, knock_out)
@@ -90,7 +90,7 @@ def coupon(
     debug: options.Debug = False,
 ) -> None:
     """Print the fair coupon, and the q that makes a quoted coupon fair."""
-    from crowdfall.cli import snowball_desk as desk
+    from crowdfall.cli import snowball_note as desk
     from crowdfall.pricing.marks import Marks
     from crowdfall.pricing.value import fair_coupon, implied_discount
 
@@ -230,7 +230,7 @@ def hedge(
     debug: options.Debug = False,
 ) -> None:
     """Print the dealer's profit and loss on one note, term by term, and what is unexplained."""
-    from crowdfall.cli import snowball_desk as desk
+    from crowdfall.cli import snowball_note as desk
     from crowdfall.pricing.marks import Marks
 
     given = _given(coupon, months, lockup, knock_in, knock_out)

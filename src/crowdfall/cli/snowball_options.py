@@ -15,7 +15,7 @@ Variant = Annotated[
 ]
 Coupon = Annotated[
     float | None,
-    typer.Option("--coupon", metavar="0.20", help=help_of("snowball_coupon")),
+    typer.Option("--coupon", metavar="0.20", help=help_of("snowball_coupon_rate")),
 ]
 Months = Annotated[
     int | None,

@@ -9,16 +9,16 @@ financing             interest on cash
 index                 futures held x the index's return
 roll_yield            futures held x (the futures' return - the index's): 贴水 earned, basis moves
 delta                 - note's delta x the index's move: what ``index`` is there to offset
-gamma                 - note's curvature over the move, from delta and gamma at both of its ends
+gamma                 - note's curvature over the move, from delta and gamma along it
 theta                 - change of the note at the new index over a session without an event
 observation           - the same over a session with one: knock-in, knock-out day, coupon, maturity
 remark                - change of the note by the session's new marks
 costs                 - commission and impact on what is traded
 ====================  ==============================================================================
 
-``gamma`` takes the move in one piece by the corrected trapezoid rule (Euler-Maclaurin: half the sum
-of the slopes, plus a twelfth of the difference of the curvatures), so the residual is what that
-rule misses: it falls with the fifth power of the move where the note's value is smooth.
+``gamma`` adds up the note's slope along the move by the corrected trapezoid rule in two halves
+(Euler-Maclaurin: slopes at both ends and the middle, curvatures at both ends), so the residual is
+what that rule misses: it falls with the fifth power of the move where the value is smooth.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.errors import DataError
-from crowdfall.pricing.book import PLAIN, Policy
+from crowdfall.pricing.book import PLAIN, Book, Policy
 from crowdfall.pricing.claims import note, together
 from crowdfall.pricing.marks import Marks
 from crowdfall.pricing.sweeps import Sweep, grid_for
@@ -122,6 +122,54 @@ def backtest(deal: Deal, paths: Paths, marks: Marks | Sequence[Marks]) -> HedgeR
     if len(daily) != sessions + 1:
         raise DataError("marks_count", count=len(daily), needed=sessions + 1)
     return _Run(deal, paths, daily).result()
+
+
+def backtest_book(
+    book: Book, underlying: str, paths: Paths, marks: Marks | Sequence[Marks],
+    policy: Policy = PLAIN, cost: float = 0.0,
+) -> HedgeResult:  # fmt: skip
+    """Return the profit and loss, in yuan, on all notes of a book on one underlying.
+
+    ``paths``: one path in index points (1, T + 1). Notes of one family, age, coupon and state are
+    run together; every note is hedged on its own, so a policy's band and cap hold note by note.
+    ``life`` is that of the longest note. Raises DataError for more than one path.
+    """
+    if len(paths.spot) != 1:
+        raise DataError("paths_shape", spot=paths.spot.shape, futures=paths.futures.shape)
+    parts = []
+    for (family, age, coupon, lost), members in _alike(book, underlying).items():
+        deal = Deal(
+            table=book.tables[int(family)], coupon=coupon, age=int(age), knocked_in=bool(lost),
+            policy=policy, cost=cost,
+        )  # fmt: skip
+        scale = 1.0 / book.initial[members]
+        own = Paths(spot=scale[:, None] * paths.spot, futures=scale[:, None, None] * paths.futures)
+        parts.append((backtest(deal, own, marks), book.notional[members]))
+    if not parts:
+        raise DataError("book_empty", file=underlying)
+
+    def whole(name: str) -> Float64:
+        rows = [weight @ getattr(each, name) for each, weight in parts]
+        return np.asarray(np.sum(rows, axis=0))[None]
+
+    terms = {
+        name: np.sum([weight @ each.terms[name] for each, weight in parts], axis=0)[None]
+        for name in TERMS
+    }
+    return HedgeResult(
+        terms=terms, total=whole("total"), hedge=whole("hedge"), cash=whole("cash"),
+        liability=whole("liability"),
+        life=np.array([max(float(each.life.max()) for each, _ in parts)]),
+    )  # fmt: skip
+
+
+def _alike(book: Book, underlying: str) -> dict[tuple[float, ...], list[int]]:
+    """Return the numbers of notes by family, age, coupon and state."""
+    groups: dict[tuple[float, ...], list[int]] = {}
+    for member in book.on(underlying).tolist():
+        key = (book.family[member], book.age[member], book.coupon[member], book.knocked_in[member])
+        groups.setdefault(tuple(float(each) for each in key), []).append(member)
+    return groups
 
 
 class _Valuer:
@@ -232,10 +280,13 @@ class _Run:
     def _explain_move(self, t: int, age: int, start: Float64, end: Float64) -> Float64:
         """Book delta and gamma of the move; return the note at the new index, at the old time."""
         after = self.valuer.read(age, end, self.lost)
+        middle = 0.5 * (start + end)
+        between = self.valuer.read(age, middle, self.lost)[1] / middle
         slope, steep = self.value[1] / start, (self.value[2] - self.value[1]) / start**2
         slope_end, steep_end = after[1] / end, (after[2] - after[1]) / end**2
         move = end - start
-        whole = 0.5 * (slope + slope_end) * move + (steep - steep_end) * move**2 / 12
+        whole = (0.25 * (slope + slope_end) + 0.5 * between) * move
+        whole += (steep - steep_end) * move**2 / 48
         self.book["delta"][:, t] = np.where(self.open, -slope * move, 0.0)
         self.book["gamma"][:, t] = np.where(self.open, slope * move - whole, 0.0)
         return np.asarray(after[0])

@@ -206,7 +206,8 @@ def _out_of_range(table: pl.DataFrame) -> list[BadCell]:
         if column.kind not in (pl.Float64, pl.Int64):
             continue
         values = table[column.name].to_numpy()
-        wrong = (values < column.low) | (values > column.high) | np.isinf(values)
+        wrong = ~((values >= column.low) & (values <= column.high))
+        wrong &= table[column.name].is_not_null().to_numpy()  # nulls are named as unreadable
         for k in np.flatnonzero(wrong).tolist():
             reason = translate(
                 "book.range", value=values[k], low=column.low, high=column.high,

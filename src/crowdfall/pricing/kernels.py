@@ -145,11 +145,11 @@ def _cubic(row, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     if x >= last:
         return row[last]
     k = min(max(int(x), 1), last - 2)
-    u = x - k
-    a = row[k - 1] * (-u * (u - 1.0) * (u - 2.0) / 6.0)
-    b = row[k] * ((u + 1.0) * (u - 1.0) * (u - 2.0) / 2.0)
-    c = row[k + 1] * (-(u + 1.0) * u * (u - 2.0) / 2.0)
-    return a + b + c + row[k + 2] * ((u + 1.0) * u * (u - 1.0) / 6.0)
+    t = x - k
+    inner, outer = t * (t - 1.0), (t + 1.0) * (t - 2.0)
+    near = outer * ((t - 1.0) * row[k] - t * row[k + 1])
+    far = inner * ((t + 1.0) * row[k + 2] - (t - 2.0) * row[k - 1])
+    return 0.5 * near + 0.16666666666666666 * far
 
 
 @nb.njit(cache=True)
@@ -158,23 +158,40 @@ def look_up(out: Float64, log_levels: Float64, notes: Notes, tables: Tables) -> 
     held, shield, place, levels = tables
     row, age, coupon, log_initial, weight, alive, gone = notes
     low, ramp, cap = levels[0] + 1e-12, levels[1], levels[2]  # a close at the level is in
-    one, other = np.empty(held.shape[2]), np.empty(shield.shape[2])
+    one, both = np.empty(held.shape[2]), np.empty(held.shape[2])
+    first, step = place[0, 0], 1.0 / place[0, 1]
+    shift = int(np.round((place[1, 0] - first) * step))  # both tables lie on one grid
+    last = one.shape[0] - 1
+    bottom, top = log_levels.min(), log_levels.max()
     for m in range(age.shape[0]):
-        d, c = age[m], coupon[m]
-        for k in range(one.shape[0]):
-            one[k] = held[d, 0, k] + c * held[d, 1, k]
+        near, far = bottom - log_initial[m], top - log_initial[m]
+        begin = min(max(int((near - first) * step) - 2, 0), last - 3)
+        finish = min(max(int((far - first) * step) + 3, begin + 4), last)
+        fixed, linear, c = held[age[m], 0], held[age[m], 1], coupon[m]
+        for k in range(begin, finish + 1):
+            one[k] = fixed[k] + c * linear[k]
+        for k in (0, last):
+            one[k] = fixed[k] + c * linear[k]
+        drop = 0.0
         if alive[m]:
-            for k in range(other.shape[0]):
-                other[k] = shield[d, 0, k] + c * shield[d, 1, k]
+            fixed, linear = shield[age[m], 0], shield[age[m], 1]
+            for k in range(begin, finish + 1):
+                both[k] = one[k]
+                if k >= shift:
+                    both[k] += fixed[k - shift] + c * linear[k - shift]
+            both[last] = one[last] + fixed[last - shift] + c * linear[last - shift]
+            if ramp > 0.0:
+                at = (low - place[1, 0]) * step
+                drop = _cubic(fixed, at) + c * _cubic(linear, at)
         for k in range(log_levels.shape[0]):
             x = log_levels[k] - log_initial[m]
             if x >= gone[m]:
                 continue
-            value = _cubic(one, (x - place[0, 0]) / place[0, 1])
-            if alive[m] and x > low - ramp:
-                at = max(x, low)
-                more = _cubic(other, (at - place[1, 0]) / place[1, 1])
-                if x <= low:
-                    more *= 1.0 - (low - x) / ramp
-                value = min(value + more, max(cap, value))
+            at = (x - first) * step
+            if alive[m] and x > low:
+                value = min(_cubic(both, at), cap)
+            else:
+                value = _cubic(one, at)
+                if drop != 0.0 and x > low - ramp:
+                    value += drop * (1.0 - (low - x) / ramp)
             out[row[m], k] += weight[m] * value

@@ -133,23 +133,29 @@ def expect(strips: Strips, points: Float64, drift: float, deviation: float) -> F
 
     The first axis holds the value and its first two derivatives in log price; not discounted.
     """
-    orders: list[Float64] = []
-    low = _tail(strips.low[:, None] - points - drift, deviation)
-    high = _tail(strips.high[:, None] - points - drift, deviation)
-    flat = [b - a for a, b in zip(low, high, strict=True)]
+    flat, tilt = (_between(strips, points, drift, deviation, shift) for shift in (0.0, deviation))
     growth = np.exp(points + drift + 0.5 * deviation**2)
-    low = _tail(strips.low[:, None] - points - drift, deviation, deviation)
-    high = _tail(strips.high[:, None] - points - drift, deviation, deviation)
-    tilt = [growth * (b - a) for a, b in zip(low, high, strict=True)]
-    slanted = [tilt[0], tilt[0] + tilt[1], tilt[0] + 2 * tilt[1] + tilt[2]]
-    for straight, slant in zip(flat, slanted, strict=True):
-        orders.append(strips.fixed.T @ straight + strips.slope.T @ slant)
-    return np.array(orders)
+    slanted = np.array([tilt[0], tilt[0] + tilt[1], tilt[0] + 2 * tilt[1] + tilt[2]]) * growth
+    return np.asarray(strips.fixed.T @ flat + strips.slope.T @ slanted)
 
 
-def _tail(move: Float64, deviation: float, shift: float = 0.0) -> list[Float64]:
-    """Return the chance to move less, and its two derivatives in the starting point."""
-    u = move / deviation - shift
+def expect_value(strips: Strips, points: Float64, drift: float, deviation: float) -> Float64:
+    """Return the value of ``expect`` alone, shape (claims, points)."""
+    growth = np.exp(points + drift + 0.5 * deviation**2)
+    ends = np.stack([strips.low, strips.high])[:, :, None] - points - drift
+    low, high = ndtr(ends / deviation)
+    low_tilt, high_tilt = ndtr(ends / deviation - deviation)
+    flat = strips.fixed.T @ (high - low)
+    return np.asarray(flat + growth * (strips.slope.T @ (high_tilt - low_tilt)))
+
+
+def _between(
+    strips: Strips, points: Float64, drift: float, deviation: float, shift: float
+) -> Float64:
+    """Return the chance to end inside each strip, and its two derivatives in the start."""
+    ends = np.stack([strips.low, strips.high])[:, :, None] - points - drift
+    u = ends / deviation - shift
     bell = density(u)
     steep = np.where(np.isfinite(u), u, 0.0) * bell
-    return [np.asarray(ndtr(u)), -bell / deviation, -steep / deviation**2]
+    tails = np.array([ndtr(u), -bell / deviation, -steep / deviation**2])
+    return np.asarray(tails[:, 1] - tails[:, 0])

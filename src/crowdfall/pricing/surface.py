@@ -82,7 +82,7 @@ def surface(table: Timetable, marks: Marks) -> Surface:
         table=table,
         marks=marks,
         held=_sheet(held, LOWEST),
-        shield=_sheet(shield, max(table.watched, LOWEST)),
+        shield=_sheet(shield, max(table.watched * math.exp(-grid.width), LOWEST)),
     )
 
 
@@ -94,7 +94,9 @@ def _sheet(sweep: Sweep, lowest: float) -> Sheet:
     local = (np.arange(FINE) + 0.5) / FINE * 2 - 1
     level = basis(local).T.astype(np.float32)
     slope = (basis_slope(local).T / (0.5 * grid.width)).astype(np.float32)
-    nodes = sweep.values[:, :, first:final].astype(np.float32).reshape(-1, WIDTH)
+    # One small product a session: a single large one would be spread over threads, and the threads
+    # of a run's other processes are in the way.
+    nodes = sweep.values[:, :, first:final].astype(np.float32).reshape(sessions, -1, WIDTH)
     step = grid.width / FINE
     return Sheet(
         first=grid.ends(first)[0] + 0.5 * step,

@@ -23,6 +23,7 @@ from crowdfall.pricing.panels import (
     basis_slope,
     density,
     expect,
+    expect_value,
     legendre,
 )
 from crowdfall.products.timetable import Payoff, Timetable
@@ -101,7 +102,7 @@ class Sweep:
         self.discount = np.exp(-claims.rate / table.year)
         count = len(claims.rate)
         self.values = np.empty((table.last, count, grid.count, WIDTH))
-        last = expect(claims.end, grid.nodes().ravel(), grid.drift, grid.deviation)[0]
+        last = expect_value(claims.end, grid.nodes().ravel(), grid.drift, grid.deviation)
         self.values[-1] = (last * self.discount[:, None]).reshape(count, grid.count, WIDTH)
         self.outside = _outside(table, claims, grid, self.discount)
         if table.last > 1:
@@ -149,17 +150,19 @@ class Sweep:
         first = 0 if low == -math.inf else grid.panel(low)
         final = grid.count - 1 if high == math.inf else grid.panel(high)
         nodes, weights = legendre()
-        at, shares, values = [], [], []
-        for panel in range(first, final + 1):
-            part = grid.part(panel, low, high)
-            start, end = part
+        at = grid.nodes()[first : final + 1]
+        shares = np.tile(0.5 * grid.width * weights, (len(at), 1))
+        values = self.values[session, :, first : final + 1].copy()
+        for panel in {first, final}:
+            start, end = grid.part(panel, low, high)
+            if (start, end) == (-1.0, 1.0):
+                continue
             inner = 0.5 * (start + end) + 0.5 * (end - start) * nodes
-            middle = 0.5 * sum(grid.ends(panel))
-            at.append(middle + 0.5 * grid.width * inner)
-            shares.append(0.25 * (end - start) * grid.width * weights)
-            known = self.values[session, :, panel]
-            values.append(known if part == (-1.0, 1.0) else known @ basis(inner).T)
-        return np.concatenate(at), np.concatenate(shares), np.concatenate(values, axis=1)
+            k = panel - first
+            at[k] = 0.5 * sum(grid.ends(panel)) + 0.5 * grid.width * inner
+            shares[k] *= 0.5 * (end - start)
+            values[:, k] = values[:, k] @ basis(inner).T
+        return at.ravel(), shares.ravel(), values.reshape(len(values), -1)
 
     def _strips(self, session: int) -> Strips:
         """Return what a session pays, and what runs on beyond the grid, as strips."""
@@ -283,7 +286,7 @@ def _edges(sweep: Sweep) -> Float64:
             low=np.array([low]), high=np.array([high]),
             fixed=np.array([[1.0, 0.0]]), slope=np.array([[0.0, 1.0]]),
         )  # fmt: skip
-        ends.append(expect(strip, nodes[panel], grid.drift, grid.deviation)[0])
+        ends.append(expect_value(strip, nodes[panel], grid.drift, grid.deviation))
     edges = np.zeros((table.last + 1, len(claims.rate), 2, WIDTH))
     edges[: table.last] = np.einsum("scea,ean->scen", sweep.outside, np.array(ends))
     edges[:-1, :, 1][np.isfinite(table.knock_out[:-1])] = 0.0

@@ -84,44 +84,61 @@ def synthetic_book(*stocks: Stock, steps: int = 6, ages: int = 7) -> Book:
     No randomness: levels and ages are even within their ranges. Raises TermsError for an empty
     histogram.
     """
-    stocks = stocks or published()
-    tables: list[Timetable] = []
-    columns: dict[str, list[Float64]] = {}
-    names: list[str] = []
-    for stock in stocks:
-        weights = np.array([weight for _, weight in stock.mass])
-        if not len(weights) or weights.min() < 0 or weights.sum() <= 0:
-            raise TermsError("mass_wrong", underlying=stock.underlying)
-        family = len(tables)
-        pairs = [(low, out) for low in stock.knock_ins for out in stock.knock_outs]
-        for low, out in pairs:
-            terms = Snowball(coupon=stock.coupon, months=stock.months, knock_in=low, knock_out=out)
-            tables.append(terms.timetable())
-        offset = ((np.arange(steps) + 0.5) / steps - 0.5) * BUCKET
-        first, last = stock.ages
-        age = np.round(first + (np.arange(ages) + 0.5) / ages * (last - first))
-        level = np.array([centre for centre, _ in stock.mass])
-        shape = (len(pairs), len(level), steps, ages)
-        grid = np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")
-        kind, bucket, step, old = (part.ravel() for part in grid)
-        share = weights[bucket] / weights.sum() / (len(pairs) * steps * ages)
-        columns.setdefault("family", []).append((family + kind).astype(np.float64))
-        points = level[bucket] + offset[step]
-        lows = np.array([low for low, _ in pairs])
-        columns.setdefault("initial", []).append(points / lows[kind])
-        columns.setdefault("notional", []).append(stock.notional * share)
-        columns.setdefault("age", []).append(age[old])
-        columns.setdefault("coupon", []).append(np.full(len(kind), stock.coupon))
-        names += [stock.underlying] * len(kind)
-    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    parts, tables = [], list[Timetable]()
+    for stock in stocks or published():
+        spread = _spread(stock, steps, ages)
+        spread["family"] += len(tables)
+        parts.append(spread)
+        tables += _families(stock)
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    names = np.repeat(
+        [stock.underlying for stock in stocks or published()],
+        [len(part["family"]) for part in parts],
+    )
     return Book(
         tables=tuple(tables),
         family=joined["family"].astype(np.int64),
-        name=np.array([f"{name}-{k}" for k, name in enumerate(names)]),
-        underlying=np.array(names),
+        name=np.array([f"{name}-{k}" for k, name in enumerate(names.tolist())]),
+        underlying=names,
         coupon=joined["coupon"],
         initial=joined["initial"],
         notional=joined["notional"],
         age=joined["age"].astype(np.int64),
         knocked_in=np.zeros(len(names), dtype=np.bool_),
     )
+
+
+def _pairs(stock: Stock) -> list[tuple[float, float]]:
+    return [(low, out) for low in stock.knock_ins for out in stock.knock_outs]
+
+
+def _families(stock: Stock) -> list[Timetable]:
+    return [
+        Snowball(
+            coupon=stock.coupon, months=stock.months, knock_in=low, knock_out=out
+        ).timetable()
+        for low, out in _pairs(stock)
+    ]  # fmt: skip
+
+
+def _spread(stock: Stock, steps: int, ages: int) -> dict[str, Float64]:
+    """Return one stock's notes: every kind at even levels within each bucket and even ages."""
+    weights = np.array([weight for _, weight in stock.mass])
+    if not len(weights) or weights.min() < 0 or weights.sum() <= 0:
+        raise TermsError("mass_wrong", underlying=stock.underlying)
+    pairs = _pairs(stock)
+    offset = ((np.arange(steps) + 0.5) / steps - 0.5) * BUCKET
+    first, last = stock.ages
+    age = np.round(first + (np.arange(ages) + 0.5) / ages * (last - first))
+    level = np.array([centre for centre, _ in stock.mass])
+    shape = (len(pairs), len(level), steps, ages)
+    kind, bucket, step, old = (part.ravel() for part in np.indices(shape))
+    lows = np.array([low for low, _ in pairs])
+    share = weights[bucket] / weights.sum() / (len(pairs) * steps * ages)
+    return {
+        "family": kind.astype(np.float64),
+        "initial": (level[bucket] + offset[step]) / lows[kind],
+        "notional": stock.notional * share,
+        "age": age[old],
+        "coupon": np.full(len(kind), stock.coupon),
+    }

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.optimize import brentq
 
 from crowdfall.errors import TermsError
 from crowdfall.pricing.claims import APART, chances, note, together
 from crowdfall.pricing.marks import Marks
 from crowdfall.pricing.sweeps import Claims, Sweep, grid_for
+from crowdfall.products.snowball import check_coupon
 from crowdfall.products.timetable import Timetable
 from crowdfall.types import Float64
 
@@ -152,6 +152,9 @@ def implied_discount(
     table: Timetable, coupon: float, marks: Marks, low: float = -0.2, high: float = 0.6
 ) -> float:
     """Return the q a year at which a quoted coupon is fair; raises TermsError outside low..high."""
+    from scipy.optimize import brentq  # slow to import, and only needed here
+
+    check_coupon(coupon)
 
     def miss(q: float) -> float:
         return fair_coupon(table, replace(marks, q=q)) - coupon

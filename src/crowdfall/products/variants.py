@@ -70,8 +70,25 @@ def terms_of(variant: str, changed: dict[str, object] | None = None) -> Terms:
     for name in changed:
         if name not in known:
             raise TermsError("unknown_term", name=name, variant=variant)
+        _check_kind(name, changed[name], getattr(base, name))
     if variant == "parachute" and "knock_in" in changed and "last_knock_out" not in changed:
         changed = {**changed, "last_knock_out": changed["knock_in"]}
     if variant == "dcn" and "knock_in" in changed and "coupon_level" not in changed:
         changed = {**changed, "coupon_level": changed["knock_in"]}
     return replace(base, **changed)  # type: ignore[arg-type]
+
+
+def _check_kind(name: str, value: object, usual: object) -> None:
+    """Refuse a word where a number belongs and the other way round; raises TermsError."""
+    if isinstance(usual, bool) or isinstance(value, bool):
+        fits = isinstance(usual, bool) and isinstance(value, bool)
+    elif isinstance(usual, int):
+        fits = isinstance(value, int)
+    elif isinstance(usual, str | tuple):
+        fits = isinstance(value, type(usual))
+    else:
+        fits = isinstance(value, int | float)
+    if name == "knock_in_observed":
+        fits = value in ("daily", "maturity", "never")
+    if not fits:
+        raise TermsError("term_kind", name=name, value=value, usual=usual)

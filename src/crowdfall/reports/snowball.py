@@ -47,7 +47,7 @@ def ladder_chart(
     """
     option = _levels(levels.tolist(), "yuan")
     option["series"] = [
-        line(f"days{day}", translate("word.sessions_ahead", lang, count=day), row.tolist(),
+        line(f"days{day}", _horizon(day, lang), row.tolist(),
              f"@s{k % COLOURS}", dash=k > 0)
         for k, (day, row) in enumerate(zip(days, hedge, strict=True))
     ]  # fmt: skip
@@ -102,6 +102,12 @@ def write_page(charts: Callable[[Language], list[Chart]], on: date, target: Path
     except OSError as error:
         raise RunError("file_unwritable", path=target, reason=error.strerror) from error
     return target
+
+
+def _horizon(day: int, lang: Language) -> str:
+    if day == 0:
+        return translate("word.today", lang)
+    return translate("word.sessions_ahead", lang, count=day)
 
 
 def _levels(levels: Sequence[float], unit: str) -> Option:

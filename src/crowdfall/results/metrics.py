@@ -137,7 +137,9 @@ def background_share(flows: pl.DataFrame) -> float:
     first; the background is on the other side of the rest. NaN where nothing was traded.
     """
     mine = flows.filter(pl.col("place").is_in(GROUPS), pl.col("kind") != "background")
-    days = mine.group_by("path", "date", "place").agg(pl.col("bought").sum(), pl.col("sold").sum())
+    # In order: the last digit of the sums must not depend on threads.
+    by_place = mine.group_by("path", "date", "place", maintain_order=True)
+    days = by_place.agg(pl.col("bought").sum(), pl.col("sold").sum())
     left_over = days.select((pl.col("bought") - pl.col("sold")).abs().sum()).item()
     traded = days.select(pl.max_horizontal("bought", "sold").sum()).item()
     return float(left_over) / float(traded) if traded else float("nan")

@@ -7,6 +7,7 @@ results are returned instead of written into arrays.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import brentq
@@ -21,7 +22,7 @@ def group_of(edges: Int64) -> Int64:
 
 def by_group(values: Float64, edges: Int64) -> Float64:
     """Sum the last axis over each group."""
-    parts = [values[..., a:b].sum(axis=-1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [values[..., a:b].sum(axis=-1) for a, b in pairwise(edges)]
     return np.stack(parts, axis=-1)
 
 
@@ -122,6 +123,8 @@ def limit_state(
 ) -> tuple[Bool, Float64, Int64, Int64]:
     """Return locked (P, N), the share of each group at the lower limit, and counts (P,)."""
     locked = log_price <= low
-    share = by_group((locked & counted) * 1.0, edges) / np.maximum(by_group(counted * 1.0, edges), 1)
+    share = by_group((locked & counted) * 1.0, edges) / np.maximum(
+        by_group(counted * 1.0, edges), 1
+    )
     up = (log_price >= high) & ~locked & counted
     return locked, share, (locked & counted).sum(axis=1), up.sum(axis=1)

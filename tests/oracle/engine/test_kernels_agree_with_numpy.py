@@ -274,7 +274,9 @@ def test_trades_move_shares_between_books_and_background(case: Case) -> None:
     into = twins.bought_shares(case.buy, weight, bought_share, case.price, case.edges)
     np.testing.assert_allclose(shares, case.shares - out + into, **CLOSE)
     np.testing.assert_allclose(held, case.held_back + into[:, [1, 3]], **CLOSE)
-    np.testing.assert_allclose(background, case.own + (out - into).sum(axis=1), rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(
+        background, case.own + (out - into).sum(axis=1), rtol=1e-9, atol=1e-6
+    )
     yuan = case.price[:, None, :]
     np.testing.assert_allclose(sold, twins.by_group(out * yuan, case.edges), **CLOSE)
     np.testing.assert_allclose(bought, twins.by_group(into * yuan, case.edges), **CLOSE)
@@ -308,8 +310,6 @@ def test_limit_downs_are_counted_without_special_treatment(case: Case) -> None:
 
 
 def test_every_kernel_is_tested_here() -> None:
-    compiled = {
-        name for name, value in vars(kernels).items() if hasattr(value, "py_func")
-    }
+    compiled = {name for name, value in vars(kernels).items() if hasattr(value, "py_func")}
     source = inspect.getsource(inspect.getmodule(test_every_kernel_is_tested_here) or inspect)
     assert {name for name in compiled if f"kernels.{name}(" not in source} == set()

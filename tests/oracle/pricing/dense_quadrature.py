@@ -7,28 +7,32 @@ nothing is shared with the package but the contract's words.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 MONTH = 21
 
 
-def nodes(breaks, spacing):
+def nodes(breaks: list[float], spacing: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return Gauss-Legendre points and weights between sorted breaks."""
     x, w = np.polynomial.legendre.leggauss(16)
     points, weights = [], []
-    for a, b in zip(breaks[:-1], breaks[1:], strict=True):
+    for a, b in pairwise(breaks):
         count = max(1, math.ceil((b - a) / (16 * spacing)))
         edges = np.linspace(a, b, count + 1)
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             points.append((low + high) / 2 + (high - low) / 2 * x)
             weights.append((high - low) / 2 * w)
     return np.concatenate(points), np.concatenate(weights)
 
 
 def snowball(
-    spot, age, knocked_in, *, vol, q, rate=0.02, coupon=0.2, knock_in=0.75, knock_out=1.03,
-    months=24, lockup=3,
-):  # fmt: skip
+    spot: float, age: int, knocked_in: bool, *, vol: float, q: float, rate: float = 0.02,
+    coupon: float = 0.2, knock_in: float = 0.75, knock_out: float = 1.03, months: int = 24,
+    lockup: int = 3,
+) -> tuple[float, float]:  # fmt: skip
     """Return value per 100 and delta of the standard contract just after session ``age``."""
     last = months * MONTH
     sd = vol / math.sqrt(252)

@@ -15,7 +15,7 @@ from crowdfall.products.snowball import Snowball
 CONTRACTS = 500
 
 
-def draw(rng):
+def draw(rng: np.random.Generator) -> tuple[Snowball, Marks, Standing]:
     terms = Snowball(
         coupon=float(rng.uniform(0.05, 0.4)),
         knock_in=float(rng.choice([0.70, 0.75, 0.80, 0.85])),
@@ -37,7 +37,7 @@ def draw(rng):
     return terms, marks, Standing(spot=float(spot), age=age, knocked_in=lost)
 
 
-def from_tables(terms, marks, standing):
+def from_tables(terms: Snowball, marks: Marks, standing: Standing) -> float:
     book = Book(
         tables=(terms.timetable(),), family=np.zeros(1, np.int64), name=np.array(["N"]),
         underlying=np.array(["csi500"]), coupon=np.array([terms.coupon]), initial=np.ones(1),
@@ -47,7 +47,7 @@ def from_tables(terms, marks, standing):
     return float(mark(book, marks).hedge("csi500", np.array([standing.spot]))[0, 0])
 
 
-def test_exact_route_and_tables_agree_with_dense_quadrature():
+def test_exact_route_and_tables_agree_with_dense_quadrature() -> None:
     rng = np.random.default_rng(20240205)
     value_worst, delta_worst, table_worst, excused = [], [], [], []
     for _ in range(CONTRACTS):

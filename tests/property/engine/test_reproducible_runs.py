@@ -29,10 +29,13 @@ from random_scenarios import AGENTS, market, scenarios
 PATHS = 20
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROWDFALL_CACHE", str(tmp_path / "cache"))
+
+
 def play(scenario: Scenario, out: Path, *, paths: int = 2, block: int = 10) -> RunFolder:
-    return ensemble.run(
-        market(), scenario, paths=paths, seed=4, workers=1, out=out, block=block
-    )
+    return ensemble.run(market(), scenario, paths=paths, seed=4, workers=1, out=out, block=block)
 
 
 def assert_same(one: RunFolder, other: RunFolder) -> None:
@@ -163,9 +166,7 @@ def noise_of(scenario: Scenario) -> tuple[list[Float64], list[Float64]]:
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_switching_a_participant_off_leaves_the_draws_of_others(
-    tmp_path: Path, name: str
-) -> None:
+def test_switching_a_participant_off_leaves_the_draws_of_others(tmp_path: Path, name: str) -> None:
     off = quiet(tmp_path, f"agents.{name}.enabled = false")
     others = first_shares(off)
     everybody = first_shares(quiet(tmp_path))

@@ -58,14 +58,14 @@ def changes(agents: pl.DataFrame) -> pl.DataFrame:
 
 @SHORT
 @given(data=st.data())
-def test_flows_are_the_sums_of_what_books_traded(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_flows_are_the_sums_of_what_books_traded(tmp_path: Path, data: st.DataObject) -> None:
     tables, _ = run(data.draw(scenarios(tmp_path)))
     flows = tables["flows"].filter(pl.col("place").is_in(GROUPS))
     by_kind = flows.group_by("path", "date", "kind").agg(pl.col("bought", "sold").sum())
-    books = tables["agents"].group_by("path", "date", "kind").agg(
-        pl.col("stock_bought", "stock_sold").sum()
+    books = (
+        tables["agents"]
+        .group_by("path", "date", "kind")
+        .agg(pl.col("stock_bought", "stock_sold").sum())
     )
     participants = by_kind.filter(pl.col("kind") != "background")
     both = participants.join(books, on=["path", "date", "kind"], how="inner")
@@ -77,12 +77,12 @@ def test_flows_are_the_sums_of_what_books_traded(
 
 @SHORT
 @given(data=st.data())
-def test_every_yuan_bought_is_sold_by_somebody(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_every_yuan_bought_is_sold_by_somebody(tmp_path: Path, data: st.DataObject) -> None:
     tables, _ = run(data.draw(scenarios(tmp_path)))
-    total = tables["flows"].group_by("path", "date", "place").agg(
-        pl.col("bought", "sold", "wanted_bought", "wanted_sold").sum()
+    total = (
+        tables["flows"]
+        .group_by("path", "date", "place")
+        .agg(pl.col("bought", "sold", "wanted_bought", "wanted_sold").sum())
     )
     assert worst(total, pl.col("bought"), pl.col("sold"), pl.col("sold")) < 1e-9
     wanted = tables["flows"].filter(pl.col("kind") != "background")
@@ -112,18 +112,20 @@ def test_books_add_up_day_by_day(tmp_path: Path, data: st.DataObject) -> None:
 
 @SHORT
 @given(data=st.data())
-def test_futures_gains_of_all_sum_to_zero(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_futures_gains_of_all_sum_to_zero(tmp_path: Path, data: st.DataObject) -> None:
     """What the background's cash did not get for stocks, it lost on the others' futures."""
     tables, state = run(data.draw(scenarios(tmp_path)))
     c = pl.col
-    sums = tables["agents"].group_by("path").agg(
-        (c("stock_bought") - c("stock_sold")).sum().alias("stock"),
-        (c("pnl_futures") + c("pnl_basis")).sum().alias("gain"),
-        (c("pnl_futures").abs() + c("pnl_basis").abs() + c("stock_bought") + c("stock_sold"))
-        .sum()
-        .alias("scale"),
+    sums = (
+        tables["agents"]
+        .group_by("path")
+        .agg(
+            (c("stock_bought") - c("stock_sold")).sum().alias("stock"),
+            (c("pnl_futures") + c("pnl_basis")).sum().alias("gain"),
+            (c("pnl_futures").abs() + c("pnl_basis").abs() + c("stock_bought") + c("stock_sold"))
+            .sum()
+            .alias("scale"),
+        )
     )
     for row in sums.iter_rows(named=True):
         background = float(state.ledger.background_cash[row["path"]])
@@ -132,9 +134,7 @@ def test_futures_gains_of_all_sum_to_zero(
 
 @SHORT
 @given(data=st.data())
-def test_daily_agrees_with_books_flows_and_events(
-    tmp_path: Path, data: st.DataObject
-) -> None:
+def test_daily_agrees_with_books_flows_and_events(tmp_path: Path, data: st.DataObject) -> None:
     tables, _ = run(data.draw(scenarios(tmp_path)))
     c = pl.col
     daily, flows, events = tables["daily"], tables["flows"], tables["events"]

@@ -121,7 +121,8 @@ def test_stopping_is_told_and_gives_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch, "load_market", stopped)
-    assert cli("run", "feb2024").code == 130
+    done = cli("run", "feb2024")
+    assert (done.code, done.err) == (130, "Stopped; nothing more was written.\n")
 
 
 def test_what_the_system_refuses_is_told(

@@ -105,8 +105,9 @@ def test_locales_hold_the_same_keys_and_values() -> None:
 
 
 def slots(sentence: str) -> set[str]:
-    """Return the names of the values that a sentence has places for."""
-    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+    """Return the names of the values that a sentence has places for; ``title_zh`` is a title."""
+    names = (name for _, name, _, _ in string.Formatter().parse(sentence))
+    return {name.removesuffix("_zh") for name in names if name is not None}
 
 
 def test_locale_files_are_sorted() -> None:

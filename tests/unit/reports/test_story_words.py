@@ -122,6 +122,10 @@ class TestChoice:
         found = [domino(2, "rescue", 1.0), domino(5, "rescue", 9.0), domino(7, "rescue", 2.0)]
         assert list(choose(found, DAYS)) == [DAYS[2], DAYS[5]]
 
+    def test_a_first_time_that_nobody_notices_makes_no_day(self) -> None:
+        found = [domino(2, "rescue", 0.1), domino(5, "rescue", 9.0)]
+        assert list(choose(found, DAYS)) == [DAYS[5]]
+
     def test_two_falls_only_where_they_lie_apart(self) -> None:
         found = [domino(5, "index_fall", 0.06), domino(6, "index_fall", 0.05),
                  domino(15, "index_fall", 0.04)]  # fmt: skip

@@ -57,6 +57,18 @@ def test_block_table_holds_the_finished_blocks_before_the_run_is_complete(
     assert run.block_table("daily")["path"].unique(maintain_order=True).to_list() == [0, 1]
 
 
+@pytest.mark.parametrize("name", ["a[1]*", "year=2024", "中文 ?", "-q"])
+def test_folder_may_have_any_name(
+    tmp_path: Path, blocks: list[dict[str, pl.DataFrame]], name: str
+) -> None:
+    run = create(tmp_path / name, {})
+    run.write_block(0, blocks[0])
+    run.finish({})
+    found = open_run(tmp_path / name).table("daily")
+    assert found.columns == list(column_names("daily"))
+    assert found.height == 5
+
+
 def test_existing_folder_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()

@@ -9,9 +9,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from crowdfall.market.snapshot import Market
 from crowdfall.parameters import Meaning, meaning
 from crowdfall.scenarios.schema import Agents, Channels, Scenario
-from crowdfall.market.snapshot import Market
 from invented_market import CALM, CRASH, invented_market, invented_scenario
 
 AGENTS = tuple(item.name for item in fields(Agents))
@@ -44,9 +44,7 @@ PARAMETERS = parameters()
 @st.composite
 def words(draw: st.DrawFn) -> list[str]:
     """Draw lines of TOML that switch and set things."""
-    lines = [
-        f"agents.{name}.enabled = {str(draw(st.booleans())).lower()}" for name in AGENTS
-    ]
+    lines = [f"agents.{name}.enabled = {str(draw(st.booleans())).lower()}" for name in AGENTS]
     lines += [f"channels.{name} = {str(draw(st.booleans())).lower()}" for name in CHANNELS]
     for key in draw(st.lists(st.sampled_from(sorted(PARAMETERS)), max_size=8, unique=True)):
         value, known = PARAMETERS[key]

@@ -1,0 +1,260 @@
+"""Speed of the engine, measured in one run: a path, its kernels, numpy, and the machine itself.
+
+    python benchmarks/engine.py [--market PATH] [--json]
+
+A path of feb2024 is timed at its crash, on the bundled market unless another is named. The kernels
+of one bar are compared with their numpy twins on the same arrays, and the bytes they must touch
+with what this machine copies in the same time. Compilation is shown apart; times are processor
+seconds of one thread, the best of a few runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy reads it
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "oracle" / "engine"))
+
+PATH_LIMIT = 1.0
+"""Seconds that one warm path of feb2024 may take at 5,000 stocks and 8 bars."""
+
+
+def best(work: Callable[[], object], runs: int = 3) -> float:
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        work()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def copy_bandwidth() -> float:
+    """Return bytes read and written a second by a large copy."""
+    source = np.ones(30_000_000)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / best(lambda: np.copyto(target, source), 5)
+
+
+def open_block(market: Any, paths: int) -> Any:  # noqa: ANN401
+    from crowdfall.engine.run_state import open_run
+    from crowdfall.engine.setting import setting
+    from crowdfall.scenarios import load
+
+    return open_run(setting(market, load("feb2024"), 1), 0, paths, None)
+
+
+@contextmanager
+def phases(seconds: dict[str, float]) -> Iterator[None]:
+    """Add up where the time of a run goes, by the phases of a bar and the close."""
+    from crowdfall.engine import simulate, step
+
+    places = [
+        (step, name)
+        for name in ("set_depth", "collect_orders", "draw_noise", "first_prices", "fill",
+                     "final_prices", "book", "observe")
+    ] + [(simulate, "close_day"), (simulate, "open_run"), (simulate, "tables")]  # fmt: skip
+    kept = [(place, name, getattr(place, name)) for place, name in places]
+
+    def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **words: Any) -> Any:  # noqa: ANN401
+            start = time.process_time()
+            try:
+                return work(*args, **words)
+            finally:
+                seconds[name] += time.process_time() - start
+
+        return run
+
+    for place, name, work in kept:
+        setattr(place, name, timed(name, work))
+    try:
+        yield
+    finally:
+        for place, name, work in kept:
+            setattr(place, name, work)
+
+
+def play(market: Any, paths: int) -> dict[str, float]:  # noqa: ANN401
+    """Return seconds a path, and of the run by phase."""
+    from crowdfall.engine.setting import setting
+    from crowdfall.engine.simulate import simulate
+    from crowdfall.scenarios import load
+
+    constants = setting(market, load("feb2024"), 1)
+    start = time.process_time()
+    simulate(constants, first_path=0, paths=1)
+    first = time.process_time() - start
+    seconds: dict[str, float] = defaultdict(float)
+    with phases(seconds):
+        whole = best(lambda: simulate(constants, first_path=0, paths=paths), 1)
+    return {"first path": first, "a path": whole / paths, **seconds}
+
+
+def bar_of_kernels(run: Any) -> Callable[[], None]:  # noqa: ANN401
+    """Return the kernels of one bar on a block's own arrays, every book selling a little."""
+    from crowdfall.engine import kernels as k
+
+    s, p, led, x = run.setting, run.prices, run.ledger, run.scratch
+    paths, books, groups = led.group_value.shape
+    share, buy = np.full((paths, books, groups), 0.01), np.zeros((paths, books, groups))
+    locked, least = p.locked, s.scenario.impact.locked_fill
+    limit = s.market.stocks.adv * 0.03
+    normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
+    target = np.ones((paths, groups))
+    calm = np.ones_like(p.noise) * 1e9
+    moved, shares, held = p.group, led.shares.copy(), led.held_back.copy()
+    every = np.arange(books, dtype=np.int64)
+    values, sellable = np.empty_like(share), np.empty_like(share)
+    background = led.background.copy()
+
+    def work() -> None:
+        k.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
+        k.group_values(shares, held, led.slot, p.price, s.edges, every, values, sellable)
+        k.collect_sales(shares, held, led.slot, p.price, s.edges, share, led.capped, locked,
+                        limit, x.sales, x.scale, x.wanted)  # fmt: skip
+        k.spread_purchases(buy, s.float_shares, p.price, s.edges, x.weight, x.purchases)
+        for _ in range(2):
+            k.own_parts(p.noise, p.volume, run.strength, 0.6, x.own)
+            k.solve_factors(x.own, s.slope, p.loading, moved, s.index_weight, p.base, p.low,
+                            p.high, s.edges, target, p.market, p.group, True, False)  # fmt: skip
+        k.fill_orders(x.own, s.slope, p.loading, moved, p.market, p.log_price, p.low, p.high,
+                      s.edges, least, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
+                      x.net)  # fmt: skip
+        k.filled_by_book(shares, held, led.slot, p.price, s.edges, share, led.capped, x.scale,
+                         x.filled_sales, x.filled)  # fmt: skip
+        k.add_volume(p.volume, 0.97, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
+                     calm)  # fmt: skip
+        k.set_prices(x.own, s.slope, p.loading, moved, p.market, p.low, p.high, s.edges,
+                     s.market.stocks.close, p.log_price, p.price)  # fmt: skip
+        k.book_trades(shares, held, led.slot, p.price, s.edges, share, led.capped, x.scale,
+                      x.filled_sales, buy, x.weight, x.filled_purchases, background, x.sold,
+                      x.bought)  # fmt: skip
+        k.index_levels(p.log_price, p.base, s.index_weight, s.edges, p.level)
+        k.limit_state(p.log_price, p.low, p.high, s.counted, s.edges, p.locked, p.touched,
+                      p.locked_share, p.down, p.up)  # fmt: skip
+
+    return work
+
+
+def bar_of_numpy(run: Any) -> Callable[[], None]:  # noqa: ANN401
+    """Return the same bar from the numpy twins of the kernels (factors given, not solved)."""
+    import kernel_twins as t
+
+    s, p, led = run.setting, run.prices, run.ledger
+    paths, books, groups = led.group_value.shape
+    share, buy = np.full((paths, books, groups), 0.01), np.zeros((paths, books, groups))
+    limit, least = s.market.stocks.adv * 0.03, s.scenario.impact.locked_fill
+    normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
+    own_books = (led.shares, led.held_back, led.slot)
+
+    def work() -> None:
+        noise = t.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
+        t.group_values(*own_books, p.price, s.edges)
+        sales, scale, _ = t.collect_sales(
+            *own_books, p.price, s.edges, share, led.capped, p.locked, limit
+        )
+        weight, purchases = t.spread_purchases(buy, s.float_shares, p.price, s.edges)
+        own = t.own_parts(noise, p.volume, run.strength, 0.6)
+        x = t.tentative(own, s.slope, p.loading, p.group, p.market, s.edges)
+        sold, bought = t.fill_orders(x, p.log_price, p.low, p.high, least)
+        t.by_group(purchases * bought - sales * sold, s.edges)
+        out = t.sold_shares(*own_books, s.edges, share, led.capped, scale, sold)
+        t.by_group(out * p.price[:, None, :], s.edges)
+        volume = p.volume * 0.97 + (purchases * bought - sales * sold) / 1e9
+        own = t.own_parts(noise, volume, run.strength, 0.6)
+        log_price = np.clip(
+            t.tentative(own, s.slope, p.loading, p.group, p.market, s.edges), p.low, p.high
+        )
+        price = s.market.stocks.close * np.exp(log_price)
+        into = t.bought_shares(buy, weight, bought, price, s.edges)
+        t.by_group(out * price[:, None, :], s.edges)
+        t.by_group(into * price[:, None, :], s.edges)
+        _ = led.shares - out + into
+        t.index_levels(log_price, p.base, s.index_weight, s.edges)
+        t.limit_state(log_price, p.low, p.high, s.counted, s.edges)
+
+    return work
+
+
+def bytes_of_a_bar(run: Any) -> int:  # noqa: ANN401
+    """Return the bytes that a bar must read or write at least once from memory.
+
+    Books are read for values, orders, fills and trades and written once; about forty passes over
+    arrays of path and stock are left to the caches.
+    """
+    return 5 * int(run.ledger.shares.nbytes) + 40 * int(run.prices.noise.nbytes)
+
+
+def measure(market: Any, paths: int) -> dict[str, float]:  # noqa: ANN401
+    played = play(market, paths)
+    run = open_block(market, paths)
+    fast, slow = bar_of_kernels(run), bar_of_numpy(run)
+    fast()  # compiled
+    kernels, twin = best(fast, 5), best(slow, 2)
+    count = run.prices.noise.size
+    bandwidth = copy_bandwidth()
+    return {
+        "stocks": len(market.stocks), "books": run.ledger.cash.shape[1], "paths": paths,
+        **played,
+        "bar of kernels": kernels, "bar of numpy": twin, "numpy / kernels": twin / kernels,
+        "stock-path-bars / s": count / kernels,
+        "copy bandwidth, GB/s": bandwidth / 1e9,
+        "kernel traffic, GB/s": bytes_of_a_bar(run) / kernels / 1e9,
+        "share of copy bandwidth": bytes_of_a_bar(run) / kernels / bandwidth,
+    }  # fmt: skip
+
+
+def show(found: dict[str, float], paths: int) -> None:
+    print(f"{found['stocks']:.0f} stocks, {found['books']:.0f} books, block of {paths} paths")
+    print(f"  first path, loading or compiling kernels {found['first path']:7.2f} s")
+    print(f"  a warm path of feb2024                   {found['a path']:7.2f} s"
+          f"  (at most {PATH_LIMIT} s)")  # fmt: skip
+    print("  where it goes:")
+    names = ("open_run", "set_depth", "collect_orders", "draw_noise", "first_prices", "fill",
+             "final_prices", "book", "observe", "close_day", "tables")  # fmt: skip
+    for name in names:
+        share = found[name] / (found["a path"] * paths)
+        print(f"    {name:16}{found[name] / paths:8.3f} s{100 * share:6.1f}%")
+    speed = found["stock-path-bars / s"] / 1e6
+    print(f"  kernels of one bar: {1e3 * found['bar of kernels']:.1f} ms,", end=" ")
+    print(f"{speed:.1f} million stock-path-bars a second")
+    print(f"  numpy twin of the same bar: {1e3 * found['bar of numpy']:.1f} ms,", end=" ")
+    print(f"{found['numpy / kernels']:.1f} times as long")
+    share = 100 * found["share of copy bandwidth"]
+    print(f"  memory: kernels touch {found['kernel traffic, GB/s']:.1f} GB/s,", end=" ")
+    print(f"a copy {found['copy bandwidth, GB/s']:.1f} GB/s ({share:.0f}%)")
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a path takes longer than it may."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--market", type=Path, help="a saved market; the bundled one by default")
+    words.add_argument("--paths", type=int, default=10)
+    words.add_argument("--json", action="store_true")
+    asked = words.parse_args()
+    import crowdfall as cf
+
+    market = cf.load_market(asked.market) if asked.market else cf.bundled_market()
+    found = measure(market, asked.paths)
+    if asked.json:
+        print(json.dumps(found, indent=1))
+    else:
+        show(found, asked.paths)
+    return 0 if found["a path"] <= PATH_LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

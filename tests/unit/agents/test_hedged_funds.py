@@ -1,0 +1,196 @@
+"""DMA and neutral funds: what they hold, when they sell, and what their broker does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stage import Stage, on_stage
+
+LINES = (
+    "gross = 100e9", "tilt = 0.5", "cut_rate = 0.1", "cut_drawdown = 0.1", "top_up_line = 0.15",
+    "warning_line = 0.19", "initial_margin = 0.25", "top_up_share = 0.25", "hopeless_line = 0.08",
+    "liquidation_line = 0.06", "urgency = 1.0",
+)  # fmt: skip
+
+
+@pytest.fixture
+def dma(tmp_path: Path) -> Stage:
+    return on_stage(tmp_path, "dma", *LINES)
+
+
+def at_margin(stage: Stage, ratio: float, drawdown: float = 0.0) -> Stage:
+    value = stage.seen.own.stock_value
+    return stage.own(equity=ratio * value, drawdown=drawdown)
+
+
+def test_dma_books_hold_their_gross_against_shorts_of_the_same_value(dma: Stage) -> None:
+    close = dma.setting.market.stocks.close
+    value = (dma.first.shares * close).sum(axis=2)
+    np.testing.assert_allclose(value.sum(axis=1), 100e9)
+    np.testing.assert_allclose(dma.first.futures.sum(axis=2), -value)
+    np.testing.assert_allclose(dma.first.cash + value, dma.first.capital)
+    assert (dma.first.cash < 0.0).all()  # the broker lends
+    margin = dma.first.capital / value
+    assert margin.min() == pytest.approx(0.25)
+    assert margin.max() < 0.5
+    assert len(set(dma.first.cells)) == len(dma.first.cells)
+
+
+def test_dma_leverage_cap_shrinks_stock_and_keeps_equity(dma: Stage, tmp_path: Path) -> None:
+    capped = on_stage(tmp_path, "dma", *LINES, "leverage_cap = 2.0")
+    np.testing.assert_allclose(capped.first.capital, dma.first.capital)
+    close = dma.setting.market.stocks.close
+    value = (capped.first.shares * close).sum(axis=2)
+    assert (value <= 2.0 * capped.first.capital * (1 + 1e-12)).all()
+
+
+def test_dma_tilt_moves_books_to_smaller_stocks(dma: Stage) -> None:
+    stocks = dma.setting.market.stocks
+    worth = dma.first.shares[0] * stocks.close
+    small = worth[:, stocks.group >= 4].sum(axis=1) / worth.sum(axis=1)
+    tilt = [float(cell.removeprefix("tilt")[:5]) for cell in dma.first.cells]
+    assert np.corrcoef(tilt, small)[0, 1] > 0.95
+
+
+def test_calm_dma_does_nothing(dma: Stage) -> None:
+    plan = at_margin(dma, 0.25).plans()
+    assert plan.notices == []
+    assert at_margin(dma, 0.25).orders().sell_share is None
+
+
+def test_margin_call_forces_sales_in_the_next_session(dma: Stage) -> None:
+    called = at_margin(dma, 0.14)
+    plan = called.plans()
+    kinds = [notice.kind for notice in plan.notices]
+    books = dma.first.cash.size
+    assert kinds.count("margin_call") == kinds.count("top_up") == books
+    assert plan.capital is not None
+    gap = (0.25 - 0.14) * dma.seen.own.stock_value
+    np.testing.assert_allclose(plan.capital, 0.25 * gap)
+    orders = called.orders()
+    assert orders.forced is not None
+    assert orders.forced.all()
+    # Towards (equity + top-up) / 25%, at 1.5 times the log gap a day.
+    left = (0.14 + 0.25 * 0.11) / 0.25
+    wanted = 1.0 - np.exp(1.5 * np.log(left) * dma.seen.dt)
+    assert orders.sell_share is not None
+    np.testing.assert_allclose(orders.sell_share, wanted)
+
+
+def test_client_is_called_once_and_tops_up_once(dma: Stage) -> None:
+    called = at_margin(dma, 0.14)
+    called.plans()
+    again = called.plans()
+    assert again.notices == []
+    assert again.capital is None or not again.capital.any()
+    at_margin(dma, 0.25).plans()  # out of danger
+    kinds = {notice.kind for notice in called.plans().notices}
+    assert kinds == {"margin_call"}  # and called again, but nothing is left to put in
+
+
+def test_hopeless_client_puts_nothing_in_and_the_broker_sells_all(dma: Stage) -> None:
+    plan = at_margin(dma, 0.07).plans()
+    assert plan.capital is None or not plan.capital.any()
+    at_margin(dma, 0.05).plans()
+    assert dma.state.forced.min() > 1.5 * np.log(1 / 0.02)  # far more than all, a day
+    at_margin(dma, -0.2).plans()
+    assert np.isfinite(dma.state.forced).all()
+
+
+def test_deeper_margin_is_sold_faster(dma: Stage) -> None:
+    rates = []
+    for ratio in (0.149, 0.13, 0.11, 0.09, 0.07, 0.05):
+        at_margin(dma, ratio).plans()
+        rates.append(dma.state.forced.min())
+    assert np.all(np.diff(rates) > 0.0)
+
+
+def test_margin_rules_off_leaves_the_voluntary_cut(dma: Stage, tmp_path: Path) -> None:
+    free = on_stage(tmp_path, "dma", *LINES, "margin_rules = false")
+    assert at_margin(free, 0.05).plans().notices == []
+    assert not free.state.forced.any()
+    at_margin(free, 0.05, drawdown=0.9).plans()
+    assert free.state.voluntary.max() == pytest.approx(0.2)  # twice the rate at most
+
+
+def test_drawdown_starts_the_voluntary_cut(dma: Stage) -> None:
+    at_margin(dma, 0.30, drawdown=0.05).plans()
+    assert not dma.state.voluntary.any()
+    at_margin(dma, 0.30, drawdown=0.18).plans()
+    assert dma.state.voluntary.any()
+    orders = at_margin(dma, 0.30).orders()
+    assert orders.forced is not None
+    assert not orders.forced.any()
+
+
+def test_book_near_its_call_cuts_by_itself(dma: Stage) -> None:
+    at_margin(dma, 0.17).plans()
+    np.testing.assert_allclose(dma.state.voluntary, 0.1)
+    assert not dma.state.forced.any()
+
+
+def test_sold_out_book_is_closed_and_not_called(dma: Stage) -> None:
+    empty = dma.own(stock_value=0.0, equity=-1e9)
+    plan = empty.plans()
+    assert plan.notices == []
+    assert plan.status is not None
+    assert {word for row in plan.status for word in row} == {"closed"}
+
+
+@pytest.fixture
+def neutral(tmp_path: Path) -> Stage:
+    return on_stage(
+        tmp_path, "neutral", "gross = 100e9", "invested = 0.8", "unwind_rate = 0.1",
+        "stop_drawdown = 0.03", "cut_rate = 0.2",
+    )  # fmt: skip
+
+
+def test_neutral_funds_borrow_nothing(neutral: Stage) -> None:
+    value = (neutral.first.shares * neutral.setting.market.stocks.close).sum(axis=2)
+    np.testing.assert_allclose(value.sum(axis=1), 100e9)
+    np.testing.assert_allclose(value / neutral.first.capital, 0.8)
+    assert (neutral.first.cash > 0.0).all()
+
+
+def test_deep_discount_unwinds_the_books_that_it_costs(neutral: Stage) -> None:
+    im_only = neutral.look(basis=[0.0, -0.042])
+    share = im_only.orders().sell_share
+    assert share is not None
+    by_cell = dict(zip(neutral.first.cells, share[0, :, 0], strict=True))
+    full = 1.0 - np.exp(-0.1 * neutral.seen.dt)
+    for cell, sold in by_cell.items():
+        wanted = {"im": full, "ic": 0.0}.get(cell.rpartition("-")[2])
+        if wanted is not None:
+            assert sold == pytest.approx(wanted)
+        else:
+            assert 0.0 < sold < full
+
+
+@pytest.mark.parametrize("basis", [0.05, 0.0, -0.012])
+def test_premium_or_small_discount_unwinds_nothing(neutral: Stage, basis: float) -> None:
+    assert neutral.look(basis=basis).orders().sell_share is None
+
+
+def test_unwinding_has_a_switch_and_a_cap(neutral: Stage, tmp_path: Path) -> None:
+    off = on_stage(tmp_path, "neutral", "discount_unwind = false")
+    assert off.look(basis=-0.5).orders().sell_share is None
+    shares = [neutral.look(basis=basis).orders().sell_share for basis in (-0.072, -0.5)]
+    assert shares[0] is not None
+    assert shares[1] is not None
+    np.testing.assert_allclose(shares[0], shares[1])  # twice the rate at most
+
+
+def test_stop_loss_starts_at_its_drawdown_and_ends_with_it(neutral: Stage) -> None:
+    calm = neutral.look(basis=0.0)
+    assert calm.own(drawdown=0.03).plans().notices == []
+    fresh = calm.own(drawdown=0.06).plans().notices
+    assert {notice.kind for notice in fresh} == {"stop_loss"}
+    assert len(fresh) == neutral.first.cash.size
+    assert calm.own(drawdown=0.06).plans().notices == []  # told once
+    share = calm.orders().sell_share
+    assert share is not None
+    np.testing.assert_allclose(share, 1.0 - np.exp(-0.2 * 1.5 * neutral.seen.dt))
+    calm.own(drawdown=0.0).plans()
+    assert calm.orders().sell_share is None
