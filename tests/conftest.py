@@ -10,6 +10,8 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
+from crowdfall.i18n import set_language
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 ROOT = Path(__file__).resolve().parents[1]
 NO_SKIP = "CROWDFALL_NO_SKIP"
@@ -25,6 +27,15 @@ hypothesis.settings.load_profile("steady")
 def data_folder() -> Path:
     """Return the folder of real market data: CROWDFALL_DATA, else ../shared/data."""
     return Path(os.environ.get("CROWDFALL_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def in_english(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Let every test begin in English, whatever the machine speaks or the last test chose."""
+    monkeypatch.setenv("CROWDFALL_LANG", "en")
+    set_language(None)
+    yield
+    set_language(None)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
-"""Array aliases. Letters: P paths, N stocks, R rows of the ledger (participants' books),
-U underlyings, G size groups, T sessions, K bars of a session.
+"""Array aliases.
+
+Letters in shapes: P paths, N stocks, R rows of the ledger (participants' books), U underlyings,
+G size groups, T sessions, K bars of a session.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     every = np.arange(ledger.cash.shape[1], dtype=np.int64)
     value_books(ledger, run.prices.price, run.setting, every)
     ledger.stock_value = ledger.group_value.sum(axis=2)
+    np.minimum(run.tally.left, ledger.group_value, out=run.tally.left)
     everything = run.accounts(settle)
     if not (np.isfinite(everything.equity).all() and np.isfinite(run.prices.level).all()):
         raise RunError("not_finite", date=run.setting.days[day])

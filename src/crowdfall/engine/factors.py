@@ -40,12 +40,13 @@ def factor_key(market: Market, base: Scenario, seed: int) -> str:
 
 @cache
 def code_digest() -> str:
-    """Return a sha256 of the sources that determine a path: factors of other code are not read."""
+    """Return a sha256 of the code and rules that determine a path: no other factors are read."""
     digest = hashlib.sha256()
     root = files("crowdfall")
-    for room in ("agents", "engine", "market", "pricing", "rules", "scenarios"):
-        for file in sorted(Path(str(root.joinpath(room))).glob("*.py")):
-            digest.update(file.read_bytes())
+    for room in ("agents", "data", "engine", "market", "pricing", "rules", "scenarios"):
+        for file in sorted(Path(str(root.joinpath(room))).rglob("*.*")):
+            if file.suffix in (".py", ".toml", ".csv", ".json"):
+                digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

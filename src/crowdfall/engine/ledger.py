@@ -65,6 +65,7 @@ class Ledger:
 
 def open_ledger(positions: list[Positions], futures_price: Float64, setting: Setting) -> Ledger:
     """Return the ledger that holds all first positions; the background holds the rest."""
+    positions = positions or [_no_books(len(futures_price), len(setting.slope))]
     shares = joined([p.shares for p in positions])
     paths, books, count = shares.shape
     futures = joined([p.futures for p in positions])
@@ -94,6 +95,14 @@ def open_ledger(positions: list[Positions], futures_price: Float64, setting: Set
         fees=np.zeros(paths),
         interest=np.zeros(paths),
     )
+
+
+def _no_books(paths: int, stocks: int) -> Positions:
+    none = np.zeros((paths, 0, 2))
+    return Positions(
+        cells=(), shares=np.zeros((paths, 0, stocks)), cash=none[:, :, 0], futures=none,
+        capital=none[:, :, 0], hedge_mix=none[0],
+    )  # fmt: skip
 
 
 def joined(parts: list[Float64]) -> Float64:

@@ -100,7 +100,7 @@ def _frame(
         else np.tile(np.repeat(np.array(days, dtype="datetime64[D]"), width), len(paths)),
     }
     for key, values in labels.items():
-        columns[key] = values * len(paths)
+        columns[key] = pl.Series(values * len(paths), dtype=pl.String)
     for key, value in rows[0].items():
         if key in labels:
             continue

@@ -105,8 +105,8 @@ class Tally:
         gain: Float64,
         by_basis: Float64,
     ) -> None:
-        """Add one bar. What is left over is that of the last bar: it was ordered again each bar."""
-        self.left = np.maximum(scratch.wanted - scratch.filled, 0.0)
+        """Add one bar. What is left over adds up too; the close cuts it to what is still held."""
+        self.left += np.maximum(scratch.wanted - scratch.filled, 0.0)
         self.bought += scratch.bought
         self.sold += scratch.sold
         self.wanted_bought += orders.buy

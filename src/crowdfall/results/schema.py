@@ -77,7 +77,7 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
     for name, unit, meaning in (
         ("margin_calls", "calls", "fund cells called at this close"),
         ("forced_sales", "yuan", "filled sales that brokers forced"),
-        ("unfilled_sales", "yuan", "wanted by all participants in the last bar and not filled"),
+        ("unfilled_sales", "yuan", "orders to sell not filled, at most what is still held"),
         ("broker_shortfall", "yuan", "equity below zero of DMA books, borne by their brokers"),
     ):
         columns.append(Column(name, "int" if unit == "calls" else "float", unit, meaning, why_not))
@@ -144,7 +144,12 @@ FLOWS: Final = (
     Column("bought", "float", "yuan", "filled purchases of the day"),
     Column("sold", "float", "yuan", "filled sales of the day"),
     Column("wanted_bought", "float", "yuan", "ordered purchases of the day"),
-    Column("wanted_sold", "float", "yuan", "filled sales, and what was left over at the last bar"),
+    Column(
+        "wanted_sold",
+        "float",
+        "yuan",
+        "filled sales and unfilled orders, at most what is still held",
+    ),
 )
 
 EVENTS: Final = (

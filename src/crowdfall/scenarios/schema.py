@@ -185,4 +185,4 @@ class Scenario:
         """Return the scenario whose solved factors this one uses: itself, or its origin."""
         if self.clock.factors == "solve" or self.origin is None:
             return self
-        return self.origin
+        return self.origin.factor_base

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import polars as pl
 import pytest
 
 from crowdfall.engine import simulate
-from crowdfall.engine.run_state import Run
+from crowdfall.engine.crowd import gather
+from crowdfall.engine.run_state import Run, open_run
 from crowdfall.engine.setting import setting
 from crowdfall.engine.step import step
 from crowdfall.market.snapshot import Market
@@ -151,6 +153,30 @@ def test_yesterdays_locks_do_not_bind_this_morning(market: Market, tmp_path: Pat
     locked = seen[4]
     assert locked.any()
     assert (scales[5][locked] > 0.0).any()
+
+
+def test_books_never_start_with_more_than_the_float(market: Market, tmp_path: Path) -> None:
+    """In a market too small for them books are cut to what there is, and keep the rest in cash."""
+    stocks = market.stocks
+    small = replace(
+        market, stocks=replace(stocks, float_cap=0.06 * stocks.float_cap,
+                               free_float_cap=0.05 * stocks.free_float_cap),
+    )  # fmt: skip
+    constants = setting(small, invented_scenario(tmp_path, days=1, assimilated=0), 1)
+    whole = open_run(constants, 0, 3, None)
+    ledger = whole.ledger
+    issued = ledger.shares.sum(axis=1) + ledger.background
+    assert (ledger.background >= 0.09 * issued).all()
+    assert (ledger.background < 0.11 * issued).any()
+    members, positions = gather(constants, 0, 3)
+    close = constants.market.stocks.close
+    worth = np.concatenate([(p.shares * close).sum(axis=2) + p.cash for p in positions], axis=1)
+    np.testing.assert_allclose((ledger.shares * close).sum(axis=2) + ledger.cash, worth, rtol=1e-9)
+    assert len(members) == len(positions)
+    for path in range(3):
+        one = open_run(constants, path, 1, None).ledger
+        np.testing.assert_array_equal(one.shares[0], ledger.shares[path])
+        np.testing.assert_array_equal(one.cash[0], ledger.cash[path])
 
 
 def test_memory_of_returns_fades_over_days(market: Market, tmp_path: Path) -> None:
