@@ -17,7 +17,6 @@ from crowdfall.pricing.marks import Marks
 from crowdfall.products.phoenix import Phoenix
 from crowdfall.products.snowball import Snowball
 from crowdfall.products.variants import terms_of
-from in_english import english  # noqa: F401 - a fixture
 
 numbers = st.floats(allow_nan=True, allow_infinity=True)
 DAY = date(2024, 1, 22)

@@ -17,7 +17,6 @@ from crowdfall.errors import DataError
 from crowdfall.pricing.marks import Marks
 from crowdfall.pricing.synthetic import published, synthetic_book
 from crowdfall.products.snowball import Snowball
-from in_english import english  # noqa: F401 - a fixture
 
 
 def test_note_sold_in_2023_is_explained_on_the_real_path(real_data: Path) -> None:

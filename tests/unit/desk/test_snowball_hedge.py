@@ -16,7 +16,6 @@ from crowdfall.pricing.synthetic import published, synthetic_book
 from crowdfall.products.snowball import Snowball
 from crowdfall.products.timetable import Timetable
 from crowdfall.products.variants import VARIANTS
-from in_english import english  # noqa: F401 - a fixture
 
 MARKS = Marks(vol=0.18)
 TABLE = Snowball(months=12, lockup=3).timetable()

@@ -28,7 +28,6 @@ from crowdfall.pricing.value import Standing, present_value, price
 from crowdfall.products.schedule import dated
 from crowdfall.products.snowball import Snowball
 from crowdfall.types import Float64
-from in_english import english  # noqa: F401 - a fixture
 
 LEVELS = np.array([5600, 5400, 5200, 5100, 5000, 4900, 4800, 4700, 4600, 4400, 4200.0])
 LOTS = np.array([116.5, 134.3, 146.9, 147.5, 143.3, 135.5, 126.5, 117.8, 111.7, 98.6, 88.9])

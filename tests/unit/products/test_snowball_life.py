@@ -14,7 +14,6 @@ from crowdfall.products.phoenix import Phoenix
 from crowdfall.products.schedule import add_months, dated, ideal
 from crowdfall.products.snowball import Snowball, Stage, knock_out_levels
 from crowdfall.types import Float64
-from in_english import english  # noqa: F401 - a fixture
 
 NOTE = Snowball(coupon=0.12, months=6, lockup=3)
 TABLE = NOTE.timetable()
