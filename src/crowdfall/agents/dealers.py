@@ -24,8 +24,13 @@ from crowdfall.agents.protocol import (
     View,
 )
 from crowdfall.parameters import PROTOTYPE, parameter
-from crowdfall.pricing.street import HedgeTable, street_hedge
+from crowdfall.pricing.street import Street
+from crowdfall.pricing.street_grid import street_grid
 from crowdfall.types import Bool, Float64
+from crowdfall.units import TRADING_DAYS_A_YEAR
+
+QUARTERS: Final = 4.0
+"""The gap of the main contract counts as that of a quarter when it is put on a year."""
 
 KNOCK_IN_MASS: Final = {
     "ic": (5300.0, (5, 10, 111.3, 158.6, 164.2, 166.9, 122.4, 72.3, 89, 77.9, 50.1, 27.8, 19.5)),
@@ -39,7 +44,10 @@ KNOCK_IN_MASS: Final = {
 class DealerState:
     """The street's notes by bucket, and which have knocked in, (P, B)."""
 
-    table: HedgeTable
+    vol: Float64  # marks a year of each underlying, (P, 2)
+    q: Float64
+    tables: Float64  # hedges at these marks, (P, 2, 2, K)
+    spot: Float64  # index points at the last close, (P, 2)
     notes: KnockInMap
     knocked_in: Bool
 
@@ -49,6 +57,7 @@ class SnowballDealers:
     """Terms of the street's snowball book and its hedging."""
 
     enabled: bool = True
+    remark: bool = True
     notional: float = parameter(
         311e9, "notes outstanding", unit="yuan", source=PROTOTYPE + "; UBS 320 bn, others 200 bn",
         low=0.0, high=1000e9,
@@ -66,6 +75,11 @@ class SnowballDealers:
     peak_shift: float = parameter(
         0.0, "shift of the CSI 1000 knock-in mass (others put its peak at 4,800)",
         unit="points", source="assumption (-400 to 200)", low=-1000.0, high=1000.0,
+    )  # fmt: skip
+
+    mark_life: float = parameter(
+        40.0, "memory of the marks of volatility and discount", unit="days",
+        source="assumption (10-60)", low=1.0, high=500.0,
     )  # fmt: skip
 
     def knock_in_map(self) -> KnockInMap:
@@ -88,8 +102,16 @@ class SnowballDealers:
         notes = opening.knock_in_map
         levels = opening.market.levels
         spot = np.tile([levels["csi500"], levels["csi1000"]], (opening.paths, 1))
+        street = Street()
         state = DealerState(
-            table=street_hedge(), notes=notes, knocked_in=spot[:, notes.underlying] <= notes.level
+            vol=np.full(spot.shape, street.vol),
+            q=np.full(spot.shape, street.q),
+            spot=spot,
+            tables=street_grid().at(
+                *np.broadcast_arrays(street.vol, np.full(spot.shape, street.q))
+            ),
+            notes=notes,
+            knocked_in=spot[:, notes.underlying] <= notes.level,
         )
         target = self._target(spot, state)
         worth = np.zeros((2, 6))
@@ -108,7 +130,9 @@ class SnowballDealers:
     def _target(self, spot: Float64, state: DealerState) -> Float64:
         notes = state.notes
         ratio = np.log(spot[:, notes.underlying] / notes.level)
-        hedge = notes.notional * state.table.hedge(ratio, state.knocked_in)
+        hedge = notes.notional * street_grid().hedge(
+            state.tables, notes.underlying, ratio, state.knocked_in
+        )
         return notes.by_underlying(hedge)
 
     def decide(self, view: View, state: DealerState) -> Orders:
@@ -125,8 +149,19 @@ class SnowballDealers:
             futures=order[:, :, None] * np.eye(2),
         )
 
+    def _mark(self, view: View, state: DealerState) -> None:
+        """Move the marks with the day's return and the discount, and the hedges with them."""
+        share = 1.0 / self.mark_life
+        move = np.log(view.spot / state.spot)
+        state.spot = view.spot.copy()
+        state.vol = np.sqrt((1 - share) * state.vol**2 + share * move**2 * TRADING_DAYS_A_YEAR)
+        state.q = state.q + share * (Street().q - QUARTERS * view.basis - state.q)
+        state.tables = street_grid().at(state.vol, state.q)
+
     def plan(self, view: View, state: DealerState) -> Plan:
-        """Flag what knocked in at this close."""
+        """Flag what knocked in at this close; re-mark volatility and discount for tomorrow."""
+        if self.remark:
+            self._mark(view, state)
         inside = view.spot[:, state.notes.underlying] <= state.notes.level
         fresh = state.notes.by_underlying((inside & ~state.knocked_in) * state.notes.notional)
         state.knocked_in |= inside

@@ -86,7 +86,21 @@ def test_knock_in_at_the_close_makes_dealers_sell_next_morning(dealers: Stage) -
     assert (after < before - 1e9).all()
     assert fallen.plans().notices == []  # each note knocks in once
     dealers.look(spot=SPOT * 1.2).plans()
-    np.testing.assert_allclose(wanted(dealers, 0.05), after)  # and stays knocked in
+    assert (dealers.state.knocked_in >= fallen.state.knocked_in).all()  # and stays knocked in
+
+
+def test_a_fall_and_a_discount_move_the_marks_of_tomorrow(dealers: Stage) -> None:
+    vol, q = dealers.state.vol.copy(), dealers.state.q.copy()
+    dealers.look(spot=SPOT * 0.95, basis=np.full((2, 2), -0.05)).plans()
+    assert (dealers.state.vol > vol).all()
+    assert (dealers.state.q > q).all()
+
+
+def test_dealers_without_re_marking_keep_their_tables(tmp_path: Path) -> None:
+    fixed = on_stage(tmp_path, "snowball_dealers", "remark = false")
+    tables = fixed.state.tables.copy()
+    fixed.look(spot=SPOT * 0.95).plans()
+    np.testing.assert_array_equal(fixed.state.tables, tables)
 
 
 def test_notes_already_below_their_level_start_knocked_in(dealers: Stage) -> None:
