@@ -17,14 +17,20 @@ from crowdfall.types import Bool, Float64, Int64
 VOLS: Final = (0.12, 0.15, 0.18, 0.22, 0.27, 0.34, 0.45)
 DISCOUNTS: Final = (-0.04, 0.0, 0.03, 0.06, 0.10, 0.16, 0.25)
 """Marks a year at which tables are built; marks beyond are cut to the ends."""
+POINTS: Final = 801
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreetGrid:
-    """Hedges by mark: ``tables`` has shape (V, Q, 2, K), alive and knocked in, at ``log_ratio``."""
+    """Hedges by mark: ``tables`` has shape (V, Q, 2, K), alive and knocked in, at ``log_ratio``.
 
+    A table is built when a mark first needs it (``built``, (V, Q)): most runs need a few.
+    """
+
+    street: Street
     log_ratio: Float64
     tables: Float64
+    built: Bool
 
     def at(self, vol: Float64, q: Float64) -> Float64:
         """Return the tables of marks of any shape S, linear between the grid's, S + (2, K).
@@ -34,10 +40,20 @@ class StreetGrid:
         """
         i, u = _place(VOLS, vol)
         j, v = _place(DISCOUNTS, q)
+        for corner in ((i, j), (i, j + 1), (i + 1, j), (i + 1, j + 1)):
+            self._build(*corner)
         u, v = u[..., None, None], v[..., None, None]
         low = (1 - v) * self.tables[i, j] + v * self.tables[i, j + 1]
         high = (1 - v) * self.tables[i + 1, j] + v * self.tables[i + 1, j + 1]
         return np.asarray((1 - u) * low + u * high)
+
+    def _build(self, i: Int64, j: Int64) -> None:
+        for a, b in zip(*np.nonzero(~self.built), strict=True):
+            if ((i == a) & (j == b)).any():
+                street = replace(self.street, vol=VOLS[a], q=DISCOUNTS[b])
+                table = street_hedge(street, points=POINTS)
+                self.tables[a, b] = table.alive, table.knocked_in
+                self.built[a, b] = True
 
     def hedge(
         self, tables: Float64, underlying: Int64, log_ratio: Float64, is_knocked_in: Bool
@@ -67,10 +83,11 @@ def _place(grid: tuple[float, ...], mark: Float64) -> tuple[Int64, Float64]:
 
 @cache
 def street_grid(street: Street | None = None) -> StreetGrid:
-    """Return the grid of a street, built once a process (under a second)."""
+    """Return the grid of a street, one a process; its tables are built as they are needed."""
     street = street or Street()
-    built = [
-        [street_hedge(replace(street, vol=vol, q=q), points=801) for q in DISCOUNTS] for vol in VOLS
-    ]
-    tables = np.array([[[table.alive, table.knocked_in] for table in row] for row in built])
-    return StreetGrid(log_ratio=built[0][0].log_ratio, tables=tables)
+    log_ratio = street_hedge(street, points=POINTS).log_ratio
+    shape = (len(VOLS), len(DISCOUNTS))
+    tables = np.full((*shape, 2, POINTS), np.nan)
+    return StreetGrid(
+        street=street, log_ratio=log_ratio, tables=tables, built=np.zeros(shape, bool)
+    )
