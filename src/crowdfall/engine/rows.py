@@ -39,6 +39,7 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
     row["limit_down_touched"] = prices.touched[:, setting.counted].sum(axis=1)
     row["stocks"] = np.full(run.paths, int(setting.counted.sum()))
     _turnover(run, row)
+    _dispersion(run, row)
     shares = knocked_in(run.members)
     dealers = _rows(run, "snowball_dealers")
     for u, name in enumerate(UNDERLYINGS):
@@ -73,6 +74,17 @@ def _turnover(run: Run, row: Row) -> None:
     for g, name in enumerate(GROUPS):
         row[f"turnover_share_{name}"] = by_group[:, g] / row["turnover"]
         row[f"depth_{name}"] = prices.depth[:, g].copy()
+
+
+def _dispersion(run: Run, row: Row) -> None:
+    """Put in the cross-sectional sd of the day's simple returns by group, unweighted."""
+    setting, prices = run.setting, run.prices
+    moves = np.expm1(prices.log_price - prices.last_close)
+    for g, name in enumerate(GROUPS):
+        part = slice(int(setting.edges[g]), int(setting.edges[g + 1]))
+        # compress keeps C order: the sums must not depend on the block size.
+        own = moves[:, part].compress(setting.counted[part], axis=1)
+        row[f"dispersion_{name}"] = own.std(axis=1) if own.shape[1] else np.full(run.paths, np.nan)
 
 
 def open_interest(run: Run) -> Float64:

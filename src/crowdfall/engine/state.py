@@ -46,6 +46,7 @@ class Prices:
     price: Float64  # yuan
     low: Float64
     high: Float64
+    last_close: Float64  # (P, N) log price at the close before
     base: Float64  # what index weights refer to: 0, or the previous close in micro-cap
     noise: Float64
     volume: Float64  # accumulated net volume over adv
@@ -91,6 +92,7 @@ def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
         price=np.tile(stocks.close, (paths, 1)),
         low=np.tile(setting.low, (paths, 1)),
         high=np.tile(setting.high, (paths, 1)),
+        last_close=np.zeros(wide),
         base=np.zeros(wide),
         noise=np.zeros(wide),
         volume=np.zeros(wide),
@@ -127,6 +129,7 @@ def _loadings(setting: Setting, first_path: int, paths: int) -> Float64:
 
 def open_day(prices: Prices, setting: Setting) -> None:
     """Set the day's limits from the close and forget yesterday's touches."""
+    prices.last_close[:] = prices.log_price
     prices.low[:] = prices.log_price + setting.low
     prices.high[:] = prices.log_price + setting.high
     first, last = setting.edges[MICROCAP], setting.edges[MICROCAP + 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -13,6 +13,7 @@ import numpy as np
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.targets import Target, covered, load, measure_matrix
 from crowdfall.results.metrics import HIGH, LOW
+from crowdfall.results.schema import TABLES
 from crowdfall.types import Float64
 
 if TYPE_CHECKING:
@@ -96,6 +97,27 @@ class Scoreboard:
         return json.dumps(words, ensure_ascii=False, indent=2, allow_nan=False)
 
 
+class _Tables(Mapping[str, "pl.DataFrame"]):
+    """The tables of a run, each read when a target first asks for it."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self._run = run
+        self._read: dict[str, pl.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        if name not in TABLES:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = self._run.table(name)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLES)
+
+    def __len__(self) -> int:
+        return len(TABLES)
+
+
 def validate(run: RunFolder, targets: str | Path | None = None) -> Scoreboard:
     """Return the scoreboard of a complete run on the shipped targets, or on those of a file.
 
@@ -104,14 +126,14 @@ def validate(run: RunFolder, targets: str | Path | None = None) -> Scoreboard:
     RunError for a damaged run.
     """
     asked = load(targets)
-    daily, agents = run.table("daily"), run.table("agents")
-    able, why = covered(asked, daily, agents)
+    daily, others = run.table("daily"), _Tables(run)
+    able, why = covered(asked, daily, others)
     if not able:
         raise CalibrationError(
             "targets_uncovered", run=run.path.name, first=daily["date"].min(),
             last=daily["date"].max(), why=str(next(iter(why.values()))),
         )  # fmt: skip
-    matrix = measure_matrix(able, daily, agents=agents, share_csi500=_share_csi500(run.manifest))
+    matrix = measure_matrix(able, daily, tables=others, share_csi500=_share_csi500(run.manifest))
     return Scoreboard(
         run=run.path.name,
         scenario=str(run.manifest.get("scenario_name", "")),

@@ -63,6 +63,10 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
     for group in GROUPS:
         columns.append(Column(f"turnover_share_{group}", "float", "fraction", "of turnover"))
         columns.append(Column(f"depth_{group}", "float", "fraction", "of calm depth, at the close"))
+    for group in GROUPS:
+        columns.append(
+            Column(f"dispersion_{group}", "float", "fraction", "sd of stocks' returns, not ST")
+        )
     for index in ("csi500", "csi1000"):
         columns.append(
             Column(

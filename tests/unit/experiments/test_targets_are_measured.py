@@ -13,6 +13,7 @@ from crowdfall.errors import CalibrationError
 from crowdfall.experiments import targets
 from crowdfall.experiments.targets import Target, measure_matrix
 from crowdfall.experiments.targets.quantities import QUANTITIES
+from crowdfall.experiments.targets.terms import Pick
 from crowdfall.results.schema import column_names
 
 DAYS = [date(2024, 1, d) for d in (18, 19, 22, 23)]
@@ -51,6 +52,11 @@ def target(quantity: str, unit: str = "fraction", **terms: Any) -> Target:  # no
     )  # fmt: skip
 
 
+def pick(table: str, across: str = "sum", over: str = "last", per: str = "",
+         where: tuple[tuple[str, str, Any], ...] = ()) -> Pick:  # fmt: skip
+    return Pick(table=table, across=across, over=over, per=per, where=where)
+
+
 D19, D22, D23 = DAYS[1:]
 CASES = {
     "from before the first session": (
@@ -79,6 +85,30 @@ CASES = {
     "share of the rescue": (target("rescue_share", index="csi300", end=D22), [0.75, np.nan]),
     "participant's books": (
         target("nav_change", "percent", participant="dma", end=D23), [-30.0, np.nan]),
+    "margin of a fixed hedged book": (
+        target("hedged_margin", index="csi500", contract="IM2403", margin=0.25, start=D19, end=D23),
+        [(0.25 + 88 / 90 - 1 + 0.1) / (88 / 90), (0.25 + 97 / 90 - 1 + 0.02) / (97 / 90)]),
+    "rows: a contract's open interest on a day": (
+        target("rows", "bn yuan", column="open_interest", day=D22,
+               pick=pick("futures", where=(("contract", "in", ("IM2403",)),))), [5.0, 5.0]),
+    "rows: change of all contracts": (
+        target("rows", "percent", column="open_interest", start=D19, end=D23,
+               pick=pick("futures", over="change")), [40.0, 40.0]),
+    "rows: nav of two books as a ratio of sums": (
+        target("rows", column="equity", end=D23,
+               pick=pick("agents", per="nav", where=(("kind", "in", ("dma",)),))),
+        [2.8 / 1.6, np.nan]),
+    "rows: large margin calls counted": (
+        target("rows", "stocks", start=BEFORE, end=D23,
+               pick=pick("events", across="count", over="sum",
+                         where=(("kind", "in", ("margin_call",)), ("amount", "at_least", 1e8)))),
+        [2.0, 0.0]),
+    "rows: highest on a day, summed over days": (
+        target("rows", "fraction", column="amount", end=D23,
+               pick=pick("events", across="highest", over="highest")), [np.nan, np.nan]),
+    "rows: daily column, difference": (
+        target("rows", "stocks", column="limit_down_count", start=D19, end=D22,
+               pick=pick("daily", over="difference")), [380.0, -260.0]),
     "a column on a day": (target("column", column="limit_down_count", day=D19), [20.0, 300.0]),
     "total of a column": (
         target("column_total", "bn yuan", column="forced_sales", start=D19), [7.0, 3.0]),
@@ -96,10 +126,33 @@ def agents() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
+def futures() -> pl.DataFrame:
+    """IM2403 settles 10% and 2% lower on 23 January than on the 19th; IC2403 beside it."""
+    days = ((D19, 100.0, 4e9), (D22, 95.0, 5e9), (D23, 90.0, 6e9))
+    rows = [(0, day, "IM2403", settle, held) for day, settle, held in days]
+    rows += [(1, day, "IM2403", 98.0 if day == D23 else settle, held) for day, settle, held in days]
+    rows += [(p, day, "IC2403", 50.0, 1e9) for p in (0, 1) for day in (D19, D22, D23)]
+    names = ["path", "date", "contract", "settle", "open_interest"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def events() -> pl.DataFrame:
+    """Three margin calls of path 0, two of them large; none of path 1."""
+    rows = [(0, D22, 0, "dma", "margin_call", 5e8), (0, D23, 1, "dma", "margin_call", 3e8),
+            (0, D23, 2, "dma", "margin_call", 1e6),
+            (0, D23, 3, "dma", "forced_sale", 9e8)]  # fmt: skip
+    names = ["path", "date", "event", "agent", "kind", "amount"]
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def tables() -> dict[str, pl.DataFrame]:
+    return {"agents": agents(), "futures": futures(), "events": events()}
+
+
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
 def test_a_quantity_gives_the_number_worked_out_by_hand(case: str) -> None:
     asked, wanted = CASES[case]
-    found = measure_matrix([asked], daily(), agents=agents(), share_csi500=0.25)
+    found = measure_matrix([asked], daily(), tables=tables(), share_csi500=0.25)
     np.testing.assert_allclose(found[:, 0], wanted, rtol=1e-12)
 
 
@@ -131,7 +184,7 @@ def test_the_frame_has_a_row_for_each_path_and_target() -> None:
         (target("basis", contract="IM2403", day=date(2024, 1, 25)), "target_outside_run", "01-25"),
         (target("basis", contract="IM2405", day=D22), "target_contract_unlisted", "IM2402"),
         (target("column", column="turnover", day=D22), "target_column_missing", "turnover"),
-        (target("nav_change", participant="dma", end=D22), "target_needs_agents", "T"),
+        (target("nav_change", participant="dma", end=D22), "target_needs_table", "agents"),
     ],
 )  # fmt: skip
 def test_what_the_run_does_not_hold_is_said(asked: Target, code: str, words: str) -> None:

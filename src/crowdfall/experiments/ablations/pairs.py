@@ -156,7 +156,7 @@ def compare(
 
 def _measured(job: _Job, scenario: Scenario, result: BlockResult) -> Float64:
     return measure_matrix(
-        job.asked, result.tables["daily"], agents=result.tables["agents"],
+        job.asked, result.tables["daily"], tables=result.tables,
         share_csi500=scenario.agents.snowball_dealers.share_ic,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 
 from crowdfall.experiments import reading
 from crowdfall.experiments.targets.quantities import KNOCKED_IN, QUANTITIES, RESCUED
+from crowdfall.experiments.targets.rows import read_pick
 from crowdfall.experiments.targets.terms import UNITS, Target, TargetKind
 from crowdfall.market.snapshot import INDICES
 from crowdfall.results.schema import TABLES
@@ -64,9 +65,15 @@ def _target(where: str, entry: Mapping[str, Any]) -> Target:
     tolerance = entry.get("tolerance")
     if tolerance is not None and reading.number(where, "tolerance", tolerance) < 0.0:
         raise reading.wrong(where, "tolerance", tolerance, "a number of at least 0")
+    picks = entry.get("quantity") == "rows"
+    pick = read_pick(where, entry) if picks else None
+    if "margin" in entry and not 0.0 < reading.number(where, "margin", entry["margin"]) < 1.0:
+        raise reading.wrong(where, "margin", entry["margin"], "a number between 0 and 1")
     terms: dict[str, Any] = texts | _days(where, entry) | _names(where, entry)
     return Target(
         **terms,
+        pick=pick,
+        margin=float(entry.get("margin", 0.0)),
         title=reading.title(where, entry["title"]),
         value=reading.number(where, "value", entry["value"]),
         tolerance=None if tolerance is None else float(tolerance),
@@ -85,7 +92,9 @@ def _days(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _names(where: str, entry: Mapping[str, Any]) -> dict[str, str]:
     known = {
         "index": _INDICES.get(entry["quantity"], INDICES),
-        "column": _COLUMNS,
+        "column": (entry["column"],)
+        if entry["quantity"] == "rows" and "column" in entry
+        else _COLUMNS,
         "participant": tuple(item.name for item in fields(Agents)),
     }
     names: dict[str, str] = {}

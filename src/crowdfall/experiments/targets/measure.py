@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,17 +21,18 @@ def measure_matrix(
     targets: Sequence[Target],
     daily: pl.DataFrame,
     *,
-    agents: pl.DataFrame | None = None,
+    tables: Mapping[str, pl.DataFrame] | None = None,
     share_csi500: float | None = None,
 ) -> Float64:
     """Return every target on every path, (P, K), each in its own unit.
 
-    ``agents`` is needed by quantities of participants only; ``share_csi500`` is the scenario's part
-    of snowball notional on CSI 500 (its default where None). NaN where a path has no value.
+    ``tables`` holds the other tables by name, for the quantities that read them; ``share_csi500``
+    is the scenario's part of snowball notional on CSI 500 (its default where None). NaN where a
+    path has no value.
     CalibrationError: ``daily`` is empty or ragged, or does not hold a day, column or contract that
     a target asks for.
     """
-    sheet = _sheet(daily, agents, share_csi500)
+    sheet = _sheet(daily, tables, share_csi500)
     return np.stack(
         [t.scale * QUANTITIES[t.quantity].take(sheet, t) for t in targets], axis=1
     ) if targets else np.zeros((sheet.paths, 0))  # fmt: skip
@@ -41,7 +42,7 @@ def measure(
     targets: Sequence[Target],
     daily: pl.DataFrame,
     *,
-    agents: pl.DataFrame | None = None,
+    tables: Mapping[str, pl.DataFrame] | None = None,
     share_csi500: float | None = None,
 ) -> pl.DataFrame:
     """Return path, id and value, a row for each path and target; NaN as null.
@@ -50,7 +51,7 @@ def measure(
     """
     import polars as pl
 
-    matrix = measure_matrix(targets, daily, agents=agents, share_csi500=share_csi500)
+    matrix = measure_matrix(targets, daily, tables=tables, share_csi500=share_csi500)
     paths = daily["path"].unique().sort().to_numpy()
     return pl.DataFrame(
         {
@@ -63,10 +64,12 @@ def measure(
 
 
 def covered(
-    targets: Sequence[Target], daily: pl.DataFrame, agents: pl.DataFrame | None = None
+    targets: Sequence[Target],
+    daily: pl.DataFrame,
+    tables: Mapping[str, pl.DataFrame] | None = None,
 ) -> tuple[tuple[Target, ...], dict[str, CalibrationError]]:
     """Return the targets that a run can answer, and why it can't answer the others, by id."""
-    sheet = _sheet(daily, agents, None)
+    sheet = _sheet(daily, tables, None)
     able: list[Target] = []
     why: dict[str, CalibrationError] = {}
     for target in targets:
@@ -79,11 +82,13 @@ def covered(
     return tuple(able), why
 
 
-def _sheet(daily: pl.DataFrame, agents: pl.DataFrame | None, share_csi500: float | None) -> Sheet:
+def _sheet(
+    daily: pl.DataFrame, tables: Mapping[str, pl.DataFrame] | None, share_csi500: float | None
+) -> Sheet:
     ordered = daily.sort("path", "date")
     days = tuple(ordered["date"].unique().sort().to_list())
     paths = ordered["path"].n_unique()
     if not paths or len(ordered) != paths * len(days):
         raise CalibrationError("daily_ragged", rows=len(ordered), paths=paths, days=len(days))
     share = SnowballDealers().share_ic if share_csi500 is None else share_csi500
-    return Sheet(frame=ordered, days=days, paths=paths, share_csi500=share, agents=agents)
+    return Sheet(frame=ordered, days=days, paths=paths, share_csi500=share, others=tables or {})

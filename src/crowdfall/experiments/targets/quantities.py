@@ -6,7 +6,7 @@ tables. NaN where a path has no value there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ import numpy as np
 
 from crowdfall.data.calendar import previous_session
 from crowdfall.errors import CalibrationError
+from crowdfall.experiments.targets import rows
 from crowdfall.experiments.targets.terms import Target
 from crowdfall.results.schema import CONTRACT_RANKS
 from crowdfall.rules.futures import ContractMonth, contract_months, last_trading_day
@@ -32,15 +33,15 @@ DAYS_A_YEAR: Final = 365.0
 class Sheet:
     """``daily`` as arrays: a column is (P, T), its paths in order, its days the same in each.
 
-    ``share_csi500`` is the part of the snowball notional that is written on CSI 500; ``agents`` is
-    the table of that name, for the quantities of participants.
+    ``share_csi500`` is the part of the snowball notional that is written on CSI 500; ``others``
+    holds the other tables by name, or reads them when asked.
     """
 
     frame: pl.DataFrame
     days: tuple[date, ...]
     paths: int
     share_csi500: float
-    agents: pl.DataFrame | None = None
+    others: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     _columns: dict[str, Float64] = field(default_factory=dict)
 
     def column(self, name: str) -> Float64:
@@ -51,6 +52,20 @@ class Sheet:
             values = self.frame[name].to_numpy().astype(np.float64)
             self._columns[name] = values.reshape(self.paths, len(self.days))
         return self._columns[name]
+
+    @property
+    def path_names(self) -> list[int]:
+        """Return the numbers of the paths, in the order of every array."""
+        names: list[int] = self.frame["path"].unique().sort().to_list()
+        return names
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return a table of the run; CalibrationError where it was not given."""
+        if name == "daily":
+            return self.frame
+        if name not in self.others:
+            raise CalibrationError("target_needs_table", table=name)
+        return self.others[name]
 
     def place(self, target: Target, day: date | None) -> int:
         """Return the number of a session; CalibrationError where the run has no such day."""
@@ -157,15 +172,37 @@ def _nav_change(sheet: Sheet, target: Target) -> Float64:
     """Return what a participant's books made since the start; NaN where it is switched off."""
     from crowdfall.results.metrics import nav_by_kind
 
-    if sheet.agents is None:
-        raise CalibrationError("target_needs_agents", id=target.id)
+    books = sheet.table("agents")
     day = sheet.days[sheet.place(target, target.end)]
-    rows = sheet.agents.filter(sheet.agents["kind"] == target.participant)
-    now = nav_by_kind(rows).filter(date=day)
+    now = nav_by_kind(books.filter(books["kind"] == target.participant)).filter(date=day)
     out = np.full(sheet.paths, np.nan)
-    paths = sheet.frame["path"].unique().sort().to_numpy()
-    out[np.searchsorted(paths, now["path"].to_numpy())] = now["nav"].to_numpy() - 1.0
+    out[np.searchsorted(np.array(sheet.path_names), now["path"].to_numpy())] = (
+        now["nav"].to_numpy() - 1.0
+    )
     return out
+
+
+def _hedged_margin(sheet: Sheet, target: Target) -> Float64:
+    """Return the margin ratio at ``end`` of a book fixed at ``start``.
+
+    It holds one yuan of the index against one yuan of the future sold short, both marked at
+    settlement, with ``margin`` of equity; nobody trades or tops up. Equity over stock value.
+    """
+    first, last = (_settle(sheet, target, day) for day in (target.start, target.end))
+    stock = sheet.level(target, target.end) / sheet.level(target, target.start)
+    return np.asarray((target.margin + (stock - 1.0) - (last / first - 1.0)) / stock)
+
+
+def _settle(sheet: Sheet, target: Target, day: date | None) -> Float64:
+    when = sheet.days[sheet.place(target, day)]
+    quotes = sheet.table("futures").filter(contract=target.contract, date=when).sort("path")
+    if quotes.height != sheet.paths:
+        held = sheet.table("futures").filter(date=when)["contract"].unique().sort().to_list()
+        raise CalibrationError(
+            "target_contract_unlisted", id=target.id, contract=target.contract, date=day,
+            listed=", ".join(held),
+        )  # fmt: skip
+    return quotes["settle"].to_numpy()
 
 
 def _column(sheet: Sheet, target: Target) -> Float64:
@@ -205,12 +242,16 @@ QUANTITIES: Final = {
     "rescue_total": Quantity((), ("from", "to"), _rescue_total),
     "rescue_share": Quantity(("index",), ("from", "to"), _rescue_share),
     "nav_change": Quantity(("participant", "to"), (), _nav_change),
+    "hedged_margin": Quantity(("index", "contract", "margin", "from", "to"), (), _hedged_margin),
+    "rows": Quantity(
+        ("table",), ("column", "where", "across", "over", "per", "date", "from", "to"), rows.take
+    ),
     "column": Quantity(("column", "date"), (), _column),
     "column_total": Quantity(("column",), ("from", "to"), _column_total),
     "column_highest": Quantity(("column",), ("from", "to"), _column_highest),
     "column_lowest": Quantity(("column",), ("from", "to"), _column_lowest),
 }
-"""What a target file may ask for. ``column`` and its kin reach every column of ``daily``."""
+"""What a target file may ask for. ``rows`` reaches every column of every table."""
 
 
 def contract_terms(contract: str) -> tuple[str, ContractMonth]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 TargetKind = Literal["free", "input", "assimilated"]
 
@@ -22,12 +22,28 @@ UNITS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """What the quantity ``rows`` reads: see ``targets.rows``.
+
+    ``where`` holds conditions (column, "in" | "at_least" | "at_most", value or values); ``per`` is
+    the column of the denominator, empty for none.
+    """
+
+    table: str
+    across: str
+    over: str
+    per: str
+    where: tuple[tuple[str, str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One number: a quantity of the result tables, its wanted value and tolerance.
 
     ``value`` and ``tolerance`` count in ``unit``; a tolerance of None is one that nobody set. Of
-    ``index``, ``contract``, ``column``, ``participant``, ``day``, ``start`` and ``end`` those are
-    set which the quantity needs. ``start`` may be the session before the first one of a run.
+    ``index``, ``contract``, ``column``, ``participant``, ``margin``, ``pick``, ``day``, ``start``
+    and ``end`` those are set which the quantity needs. ``start`` may be the session before the
+    first one of a run.
     """
 
     id: str
@@ -42,6 +58,8 @@ class Target:
     contract: str = ""
     column: str = ""
     participant: str = ""
+    margin: float = 0.0
+    pick: Pick | None = None
     day: date | None = None
     start: date | None = None
     end: date | None = None
