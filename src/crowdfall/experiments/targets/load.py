@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from crowdfall.experiments import reading
+from crowdfall.experiments.targets import series
 from crowdfall.experiments.targets.quantities import KNOCKED_IN, QUANTITIES, RESCUED
 from crowdfall.experiments.targets.rows import read_pick
 from crowdfall.experiments.targets.terms import UNITS, Target, TargetKind
@@ -30,6 +31,8 @@ _CONTRACT: Final = re.compile(r"I[CM][0-9]{2}(0[1-9]|1[0-2])")
 def load(name_or_path: str | Path | None = None) -> tuple[Target, ...]:
     """Return the targets of a file in its order; those that ship where None is given.
 
+    A ``[[series]]`` stands for one target a day (see ``targets.series``).
+
     DataError, naming the file, the target and the key: no such file, no valid TOML, a missing or
     unknown key, an unknown quantity, unit, index, contract or column, a value that is no number,
     a negative tolerance, a free target without one, days out of order, an id used twice.
@@ -38,8 +41,13 @@ def load(name_or_path: str | Path | None = None) -> tuple[Target, ...]:
     ['K01', 'K02']
     """
     words, file = reading.read("targets", SHIPPED if name_or_path is None else name_or_path)
-    reading.check_keys(file, words, (), ("target", "title", "note"))
-    return read_targets(words, "target", file)
+    reading.check_keys(file, words, (), ("target", "series", "title", "note"))
+    found = (
+        read_targets(words, "target", file) if "target" in words or "series" not in words else ()
+    )
+    found += expand_series(words, file) if "series" in words else ()
+    reading.check_unique(file, (target.id for target in found))
+    return found
 
 
 def read_targets(words: Mapping[str, Any], table: str, file: str) -> tuple[Target, ...]:
@@ -47,6 +55,15 @@ def read_targets(words: Mapping[str, Any], table: str, file: str) -> tuple[Targe
     targets = tuple(_target(where, entry) for where, entry in reading.entries(words, table, file))
     reading.check_unique(file, (target.id for target in targets))
     return targets
+
+
+def expand_series(words: Mapping[str, Any], file: str) -> tuple[Target, ...]:
+    """Return the targets of the ``[[series]]`` entries of a file, one for each date."""
+    return tuple(
+        _target(f"{file}, {day['id']}", day)
+        for where, entry in reading.entries(words, "series", file)
+        for day in series.days(where, entry)
+    )
 
 
 def _target(where: str, entry: Mapping[str, Any]) -> Target:
