@@ -224,7 +224,8 @@ def fill_orders(
     """Fill orders by how far the tentative price runs beyond its limit.
 
     A price that would pass its limit trades only on the way there: the filled share is the way to
-    the limit over the whole way, at least ``least``. Sets the filled shares (P, N) and the net
+    the limit over the whole way, at least ``least``. A suspended stock, both limits at its price,
+    trades nothing. Sets the filled shares (P, N) and the net
     filled flow by group, net (P, G), yuan.
     """
     paths = own.shape[0]
@@ -235,7 +236,9 @@ def fill_orders(
             for i in range(edges[g], edges[g + 1]):
                 x = own[p, i] + slope[i] * market[p] + loading[p, i] * moved[p, g]
                 sold, bought = 1.0, 1.0
-                if x < low[p, i]:
+                if low[p, i] == high[p, i]:
+                    sold, bought = 0.0, 0.0
+                elif x < low[p, i]:
                     way = log_price[p, i] - low[p, i]
                     sold = max(least, way / (log_price[p, i] - x)) if way > 1e-12 else least
                 elif x > high[p, i]:

@@ -36,8 +36,8 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
         row[f"open_interest_{name}"] = interest[:, u]
     row["limit_down_count"] = prices.down.copy()
     row["limit_up_count"] = prices.up.copy()
-    row["limit_down_touched"] = prices.touched[:, setting.counted].sum(axis=1)
-    row["stocks"] = np.full(run.paths, int(setting.counted.sum()))
+    row["limit_down_touched"] = prices.touched[:, prices.counted].sum(axis=1)
+    row["stocks"] = np.full(run.paths, int(prices.counted.sum()))
     _turnover(run, row)
     _dispersion(run, row)
     shares = knocked_in(run.members)

@@ -11,6 +11,7 @@ import numpy as np
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.data.calendar import sessions
 from crowdfall.engine.costs import Costs, costs_on
+from crowdfall.engine.limits import suspended_on
 from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
 from crowdfall.market.snapshot import GROUPS, FuturesQuote, Market
@@ -32,8 +33,8 @@ class Setting:
     """Constants of a run. Stocks stand in order of size group; ``edges`` bound the groups.
 
     ``slope`` (N,): loading on the market factor; ``index_weight`` (N,): weight in the index of
-    the stock's own group (equal in micro-cap, by float in the tail); ``low``, ``high`` (N,): price
-    limits as log moves; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year and
+    the stock's own group (equal in micro-cap, by float in the tail); ``suspended`` (T, N): stocks
+    that do not trade; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year and
     ``tenor`` years of the main contract.
     """
 
@@ -46,8 +47,7 @@ class Setting:
     float_shares: Float64
     slope: Float64
     index_weight: Float64
-    low: Float64
-    high: Float64
+    suspended: Bool
     noise_scale: Float64
     counted: Bool
     targets: Targets
@@ -88,7 +88,6 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
     slope = loading * stocks.beta
     weight = _index_weights(ordered, edges)
     float_cap = np.add.reduceat(stocks.free_float_cap, edges[:-1])
-    limit = stocks.limit if scenario.channels.price_limits else np.full(len(stocks), np.nan)
     main = [_main_quote(ordered, scenario, u) for u in UNDERLYINGS]
     tenor = (main[0].last_trading_day - scenario.clock.start).days / 365
     carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im])
@@ -103,8 +102,7 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
         float_shares=stocks.free_float_cap / stocks.close,
         slope=slope,
         index_weight=weight,
-        low=np.where(np.isnan(limit), -np.inf, np.log1p(-limit)),
-        high=np.where(np.isnan(limit), np.inf, np.log1p(limit)),
+        suspended=suspended_on(ordered, scenario, days),
         noise_scale=stocks.residual_volatility / np.sqrt(scenario.clock.bars),
         counted=~stocks.is_st,
         targets=targets_of(scenario, ordered, days, weight, slope),

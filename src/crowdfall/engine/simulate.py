@@ -44,7 +44,7 @@ def simulate(
 def play_day(run: Run, record: Record, day: int) -> None:
     """Play one session: open, bars, close."""
     setting = run.setting
-    open_day(run.prices, setting)
+    open_day(run.prices, setting, day)
     if setting.scenario.clock.mode == "free":
         scales = day_scales(setting, run.first_path, run.paths, day)
         run.prices.day_scale[:] = setting.noise_scale * scales

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crowdfall.engine.limits import log_limits
 from crowdfall.engine.random import normals
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.market.snapshot import GROUPS
@@ -47,6 +48,7 @@ class Prices:
     low: Float64
     high: Float64
     last_close: Float64  # (P, N) log price at the close before
+    counted: Bool  # (N,) stocks whose locks count today
     base: Float64  # what index weights refer to: 0, or the previous close in micro-cap
     noise: Float64
     volume: Float64  # accumulated net volume over adv
@@ -87,12 +89,15 @@ def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
     stocks = setting.market.stocks
     count, groups = len(stocks), len(GROUPS)
     wide, by_group = (paths, count), (paths, groups)
+    price = np.tile(stocks.close, (paths, 1))
+    low, high = log_limits(setting.market, setting.scenario, setting.days[0], price)
     return Prices(
         log_price=np.zeros(wide),
-        price=np.tile(stocks.close, (paths, 1)),
-        low=np.tile(setting.low, (paths, 1)),
-        high=np.tile(setting.high, (paths, 1)),
+        price=price,
+        low=low,
+        high=high,
         last_close=np.zeros(wide),
+        counted=setting.counted.copy(),
         base=np.zeros(wide),
         noise=np.zeros(wide),
         volume=np.zeros(wide),
@@ -127,11 +132,17 @@ def _loadings(setting: Setting, first_path: int, paths: int) -> Float64:
     return out
 
 
-def open_day(prices: Prices, setting: Setting) -> None:
-    """Set the day's limits from the close and forget yesterday's touches."""
+def open_day(prices: Prices, setting: Setting, day: int) -> None:
+    """Set the day's limits from the close and forget yesterday's touches.
+
+    A suspended stock has both limits at its last price and is not counted among those that lock.
+    """
     prices.last_close[:] = prices.log_price
-    prices.low[:] = prices.log_price + setting.low
-    prices.high[:] = prices.log_price + setting.high
+    scenario, halted = setting.scenario, setting.suspended[day]
+    today = setting.days[day]
+    prices.low, prices.high = log_limits(setting.market, scenario, today, prices.price)
+    prices.low[:, halted] = prices.high[:, halted] = prices.log_price[:, halted]
+    prices.counted = setting.counted & ~halted
     first, last = setting.edges[MICROCAP], setting.edges[MICROCAP + 1]
     prices.base[:, first:last] = prices.log_price[:, first:last]
     prices.close_level[:] = prices.level

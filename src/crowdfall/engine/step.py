@@ -225,7 +225,7 @@ def observe(run: Run) -> None:
     prices.memory[:] = prices.memory * fade + np.log(prices.level / run.last_level)
     run.last_level = prices.level.copy()
     kernels.limit_state(
-        prices.log_price, prices.low, prices.high, setting.counted, setting.edges, prices.locked,
+        prices.log_price, prices.low, prices.high, prices.counted, setting.edges, prices.locked,
         prices.touched, prices.locked_share, prices.down, prices.up,
     )  # fmt: skip
     run.rescue = run.bought_by("national_team")

@@ -6,12 +6,16 @@ import difflib
 from datetime import date
 from typing import Final
 
+import numpy as np
+
 from crowdfall.data import symbols
 from crowdfall.errors import RuleError
 from crowdfall.rules.loader import number
+from crowdfall.types import Float64
 
 _PATHS: Final = {"main": "main_board", "chinext": "chinext", "star": "star", "bse": "bse"}
 BOARDS: Final = tuple(_PATHS)
+_UNIT: Final = 10_000
 
 
 def price_limit(board: str, is_st: bool, on: date) -> float:
@@ -29,6 +33,26 @@ def price_limit(board: str, is_st: bool, on: date) -> float:
         raise RuleError("rule_board", board=board, suggestion=near[0])
     suffix = "_st" if is_st and board == "main" else ""
     return number(f"price_limits.{_PATHS[board]}{suffix}", on)
+
+
+def limit_prices(previous_close: Float64, limit: Float64) -> tuple[Float64, Float64]:
+    """Return the upper and lower limit prices in yuan, rounded half up to 0.01 yuan.
+
+    ``previous_close``: ex-rights previous close, yuan, read to the nearest 0.01; ``limit``: the
+    largest move as a fraction; the shapes broadcast. The arithmetic is decimal, in integers of
+    0.01 yuan and of 0.01%: binary floats would put 4.45 less 10% at 4.00 instead of 4.01. A limit
+    lies at least one tick from the close, and no price below one tick (trading rules of the
+    exchanges).
+
+    >>> up, down = limit_prices(np.array([10.05, 4.45]), np.array(0.10))
+    >>> up.tolist(), down.tolist()
+    ([11.06, 4.9], [9.05, 4.01])
+    """
+    close = np.maximum(np.rint(np.asarray(previous_close) * 100.0), 1.0).astype(np.int64)
+    move = np.rint(np.asarray(limit) * _UNIT).astype(np.int64)
+    upper = np.maximum((close * (_UNIT + move) + _UNIT // 2) // _UNIT, close + 1)
+    lower = np.minimum((close * (_UNIT - move) + _UNIT // 2) // _UNIT, close - 1)
+    return upper / 100.0, np.maximum(lower, 1) / 100.0
 
 
 def board_of(symbol: str) -> str:

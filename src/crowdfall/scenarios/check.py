@@ -28,6 +28,11 @@ def check(scenario: Scenario) -> None:
         _check_replay(scenario)
     _check_profiles(scenario)
     _check_policy(scenario)
+    for halt in scenario.suspension:
+        if halt.end < halt.start:
+            raise ScenarioError(
+                "suspension_end", symbol=halt.symbol, start=halt.start, end=halt.end
+            )
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))

@@ -128,6 +128,16 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suspension:
+    """A stock that does not trade from ``start`` to ``end``, both included."""
+
+    symbol: str
+    start: date
+    end: date
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A resolved scenario.
 
@@ -147,6 +157,7 @@ class Scenario:
     noise: Noise = Noise()
     agents: Agents = Agents()
     policy: tuple[Policy, ...] = ()
+    suspension: tuple[Suspension, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
     base_folder: Path = field(default=Path(), compare=False)

@@ -90,7 +90,8 @@ def fill_orders(
         up = (high - log_price) / (x - log_price)
     down = np.where(log_price - low > 1e-12, np.maximum(least, down), least)
     up = np.where(high - log_price > 1e-12, np.maximum(least, up), least)
-    return np.where(x < low, down, 1.0), np.where(x > high, up, 1.0)
+    trades = low != high  # a suspended stock has both limits at its price
+    return np.where(x < low, down, 1.0) * trades, np.where(x > high, up, 1.0) * trades
 
 
 def sold_shares(

@@ -15,6 +15,7 @@ from crowdfall.engine import simulate
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.setting import setting
 from crowdfall.engine.step import step
+from crowdfall.rules.price_limits import limit_prices
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Float64
 from random_scenarios import market, scenarios
@@ -101,10 +102,11 @@ class Limits:
     def check(self, run: Run, day: int, bar: int) -> None:
         stocks = run.setting.market.stocks
         before = stocks.close if self.previous is None else self.previous
-        move = run.prices.price / before - 1.0
         assert np.isfinite(run.prices.price).all()
         if run.setting.scenario.channels.price_limits:
-            assert (np.abs(move) <= stocks.limit + 1e-12).all()
+            upper, lower = limit_prices(before, stocks.limit)
+            assert (run.prices.price <= upper * (1 + 1e-12)).all()
+            assert (run.prices.price >= lower * (1 - 1e-12)).all()
         if bar == run.setting.bars - 1:
             self.previous = run.prices.price.copy()
 

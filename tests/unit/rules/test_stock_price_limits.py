@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crowdfall.errors import RuleError, SymbolError
-from crowdfall.rules.price_limits import BOARDS, board_of, price_limit
+from crowdfall.rules.price_limits import BOARDS, board_of, limit_prices, price_limit
 
 CRISIS = date(2024, 2, 5)
 
@@ -50,3 +54,27 @@ def test_the_code_tells_the_board(symbol: str, board: str) -> None:
 def test_an_index_has_no_board() -> None:
     with pytest.raises(SymbolError):
         board_of("000852.SH")
+
+
+@pytest.mark.parametrize(
+    ("close", "limit", "upper", "lower"),
+    [
+        (10.05, 0.10, 11.06, 9.05), (3.33, 0.10, 3.66, 3.00), (7.77, 0.20, 9.32, 6.22),
+        (12.34, 0.10, 13.57, 11.11), (4.45, 0.10, 4.90, 4.01), (4.45, 0.05, 4.67, 4.23),
+        (0.03, 0.10, 0.04, 0.02), (0.01, 0.10, 0.02, 0.01),
+    ],
+)  # fmt: skip
+def test_limit_prices_are_rounded_half_up_to_the_tick(
+    close: float, limit: float, upper: float, lower: float
+) -> None:
+    assert limit_prices(np.array(close), np.array(limit)) == (upper, lower)
+
+
+@given(st.integers(10, 500_000), st.sampled_from(["0.05", "0.1", "0.2", "0.3"]))
+def test_limit_prices_agree_with_decimal_arithmetic(ticks: int, limit: str) -> None:
+    close, tick = Decimal(ticks) / 100, Decimal("0.01")
+    up, down = limit_prices(np.array(ticks / 100), np.array(float(limit)))
+    for found, move in ((up, Decimal(limit)), (down, -Decimal(limit))):
+        exact = (close * (1 + move)).quantize(tick, ROUND_HALF_UP)
+        exact = max(exact, close + tick) if move > 0 else min(exact, close - tick)
+        assert f"{float(found):.2f}" == str(max(exact, tick))
