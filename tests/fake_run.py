@@ -111,7 +111,7 @@ def shared(*, calm: bool = False) -> RunFolder:
 
 
 def tables(path: int, count: int, seed: int, calm: bool) -> dict[str, pl.DataFrame]:
-    """Return the five tables of one path."""
+    """Return the tables of one path."""
     rng = np.random.default_rng([seed, path])
     days = sessions(count)
     flows = _flows(path, days, rng, calm)
@@ -122,6 +122,7 @@ def tables(path: int, count: int, seed: int, calm: bool) -> dict[str, pl.DataFra
         "agents": _agents(path, days, flows, rng, calm),
         "flows": flows,
         "events": _events(path, days, daily, calm),
+        "exchanges": _exchanges(flows),
     }
     return {n: part.sort("date", maintain_order=True) for n, part in parts.items()}
 
@@ -245,23 +246,64 @@ def _agents(path: int, days: list[date], flows: pl.DataFrame, rng: np.random.Gen
     return pl.DataFrame(rows, schema=list(column_names("agents")), orient="row")
 
 
+def _exchanges(flows: pl.DataFrame) -> pl.DataFrame:
+    """Let everybody sell to everybody in proportion, day by day and place by place."""
+    sold = flows.filter(pl.col("sold") > 0).select("path", "date", "place", "kind", "sold")
+    bought = flows.filter(pl.col("bought") > 0).select("path", "date", "place", "kind", "bought")
+    pairs = sold.join(bought, on=["path", "date", "place"], suffix="_buyer", maintain_order="left")
+    by_place = bought.group_by("path", "date", "place").agg(pl.col("bought").sum().alias("total"))
+    total = pl.col("total")
+    return pairs.join(by_place, on=["path", "date", "place"], maintain_order="left").select(
+        "path", "date", "place", pl.col("kind").alias("seller"),
+        pl.col("kind_buyer").alias("buyer"),
+        (pl.col("sold") * pl.col("bought") / total).alias("yuan"),
+    )  # fmt: skip
+
+
+LED_TO = {
+    "index_fall": ("sale", "news"), "knock_in": ("index_fall",), "futures_sale": ("knock_in",),
+    "basis_gap": ("futures_sale",), "sale": ("basis_gap",), "margin_call": ("index_fall",),
+    "forced_sale": ("margin_call",), "limit_lock": ("forced_sale", "index_fall"),
+    "index_rise": ("rescue",),
+}  # fmt: skip
+"""The kinds whose latest event led to an event of a kind; the first known one counts."""
+
+
 def _events(path: int, days: list[date], daily: pl.DataFrame, calm: bool) -> pl.DataFrame:
     fall = _shape(len(days), calm)
     rows: list[tuple[object, ...]] = []
+    last: dict[str, int] = {}
     for t, day in enumerate(days):
-        found: list[tuple[object, ...]] = []
-        if not calm and t in RESCUE_DAYS:
-            found.append((5, "national_team", "csi300", "rescue", RESCUE_DAYS[t]))
-        if fall[t] > 0.05:
-            found.append((8, "snowball_dealers", "csi500", "knock_in", fall[t] * 5e9))
-            found.append((8, "snowball_dealers", "csi1000", "knock_in", fall[t] * 7e9))
-            found.append((3, "dma", "tilt+0.10-im-25", "forced_sale", daily["forced_sales"][t]))
-        calls = daily["margin_calls"][t]
-        found += [(8, "dma", "tilt+0.10-im-25", "margin_call", 3e8)] * calls
-        if not calm and t == 25:
-            found.append((0, "policy", "sell_ban", "policy", 0.68))
-        rows += [(path, day, len(rows) + i, *item, None) for i, item in enumerate(sorted(found))]
+        for item in sorted(_of_day(t, fall[t], daily, calm), key=lambda item: item[0]):
+            known = [last[kind] for kind in LED_TO.get(item[3], ()) if kind in last]
+            last[item[3]] = len(rows)
+            rows.append((path, day, len(rows), *item, known[0] if known else None))
     schema = {"path": pl.Int64, "date": pl.Date, "event": pl.Int64, "bar": pl.Int64,
               "agent": pl.String, "cell": pl.String, "kind": pl.String, "amount": pl.Float64,
               "cause": pl.Int64}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _of_day(t: int, fall: float, daily: pl.DataFrame, calm: bool) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = []
+    if not calm and t in RESCUE_DAYS:
+        found.append((5, "national_team", "csi300", "rescue", RESCUE_DAYS[t]))
+        found.append((8, "csi1000", "all", "index_rise", 0.03))
+    if not calm and t == 25:
+        found.append((0, "policy", "sell_ban", "policy", 0.68))
+    if fall > 0.05:
+        book = "tilt+0.10-im-25"
+        found += [
+            (0, "market", "all", "news", 0.02 * fall),
+            (0, "snowball_dealers", "im", "futures_sale", 9e9 * fall),
+            (1, "im", "all", "basis_gap", 0.05 * fall),
+            (2, "neutral", "all", "sale", 3e9 * fall),
+            (3, "dma", book, "forced_sale", daily["forced_sales"][t]),
+            (8, "csi1000", "all", "index_fall", 0.04 * fall),
+            (8, "microcap", "all", "index_fall", 0.07 * fall),
+            (8, "microcap", "all", "limit_lock", 0.5 * fall),
+            (8, "snowball_dealers", "csi500", "knock_in", fall * 5e9),
+            (8, "snowball_dealers", "csi1000", "knock_in", fall * 7e9),
+        ]  # fmt: skip
+        found += [(8, "dma", book, "margin_call", 3e8)] * daily["margin_calls"][t]
+    return found

@@ -15,12 +15,6 @@ from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
 from crowdfall.errors import RunError
-from crowdfall.market.snapshot import GROUPS
-from crowdfall.types import Float64
-
-LOCK_EVENT = 0.10
-LOCKED_OUT = 0.5
-"""Shares from which a locked group, or a seller's unfilled orders, become an event."""
 
 
 def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
@@ -28,7 +22,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
 
     1. Futures settle at the mean of the last hour; margin runs on it. 2. Interest. 3. Books are
     marked; participants plan; capital moves. 4. A rescue seen for the first time is recognised.
-    5. The session is recorded.
+    5. The session is recorded; every event of it names its cause.
     """
     futures, ledger = run.futures, run.ledger
     settle = futures.settle_sum / last_hour(run.setting)
@@ -44,7 +38,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     if not (np.isfinite(everything.equity).all() and np.isfinite(run.prices.level).all()):
         raise RunError("not_finite", date=run.setting.days[day])
     ledger.peak_nav = np.maximum(ledger.peak_nav, everything.nav)
-    _market_events(run, record, day)
+    record.see_session(run, day)
     public = view(run, day, run.setting.bars, everything)
     for member in run.members:
         seen = replace(public, own=account(member, everything))
@@ -72,48 +66,3 @@ def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int
             )  # fmt: skip
         statuses = plan.status
     record.status(member.rows, statuses)
-
-
-def _market_events(run: Run, record: Record, day: int) -> None:
-    bars = run.setting.bars
-    for member in run.members:
-        rows = member.rows
-        if member.name == "national_team":
-            _rescue_events(run, record, run.tally.bought[:, rows].sum(axis=1), day)
-        _sale_events(run, record, member, day)
-    for p, g in zip(*np.nonzero(run.prices.locked_share >= LOCK_EVENT), strict=True):
-        share = float(run.prices.locked_share[p, g])
-        record.event(int(p), day, bars, GROUPS[g], "all", "limit_lock", share)
-
-
-def _rescue_events(run: Run, record: Record, bought: Float64, day: int) -> None:
-    for p, g in zip(*np.nonzero(bought > 0.0), strict=True):
-        record.event(
-            int(p), day, run.setting.bars, "national_team", GROUPS[g], "rescue",
-            float(bought[p, g]),
-        )  # fmt: skip
-
-
-def _sale_events(run: Run, record: Record, member: Member, day: int) -> None:
-    tally, rows, bars = run.tally, member.rows, run.setting.bars
-    forced = tally.forced[:, rows]
-    for p, r in zip(*np.nonzero(forced > 0.0), strict=True):
-        record.event(
-            int(p), day, bars, member.name, member.cells[r], "forced_sale", float(forced[p, r])
-        )
-    left = tally.left[:, rows].sum(axis=2)
-    wanted = left + tally.sold[:, rows].sum(axis=2)
-    for p, r in zip(*np.nonzero((left > LOCKED_OUT * wanted) & (wanted > 1e6)), strict=True):
-        record.event(
-            int(p), day, bars, member.name, member.cells[r], "locked_out", float(left[p, r])
-        )
-
-
-def policy_events(run: Run, record: Record, day: int) -> None:
-    """Write the policies that begin this session."""
-    today = run.setting.days[day]
-    for event in run.setting.scenario.policy:
-        if event.start == today:
-            size = max(event.shares.values(), default=0.0)
-            for p in range(run.paths):
-                record.event(p, day, event.start_bar, "policy", event.title, "policy", size)

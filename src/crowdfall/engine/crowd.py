@@ -24,7 +24,7 @@ from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
 from crowdfall.scenarios.inputs import rescue_schedule
 from crowdfall.scenarios.schema import Agents
-from crowdfall.types import Bool, Float64
+from crowdfall.types import Bool, Float64, Int64
 
 
 @dataclass(kw_only=True)
@@ -71,6 +71,11 @@ def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member],
         positions.append(first)
         row = rows.stop
     return members, positions
+
+
+def first_rows(members: Sequence[Member]) -> Int64:
+    """Return the first row of each participant, (M,)."""
+    return np.array([member.rows.start for member in members], dtype=np.int64)
 
 
 def _opening(setting: Setting, first_path: int, paths: int) -> Opening:

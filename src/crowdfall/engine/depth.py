@@ -51,12 +51,20 @@ def dislocate(
     if channels.futures_transfer:
         felt = futures_flow[:, :, None] * np.array(SPOT_TRANSFER)
         flow = net + setting.scenario.basis.transfer * felt.sum(axis=1)
-    share = flow / setting.group_float
+    move = push(flow / setting.group_float, prices.depth, setting)
+    return fast + terms.fast_share * move, slow + (1.0 - terms.fast_share) * move
+
+
+def push(share: Float64, depth: Float64, setting: Setting) -> Float64:
+    """Return by how much net flow, a share of each group's float (..., G), moves every group."""
+    terms, channels = setting.scenario.impact, setting.scenario.channels
+    if not channels.group_impact:
+        return np.zeros_like(share)
     spill = terms.spill if channels.spill else 0.0
-    groups = np.arange(share.shape[1])
+    groups = np.arange(share.shape[-1])
     kernel = spill ** np.abs(groups[:, None] - groups[None, :]).astype(float)
-    push = (share[:, None, :] * kernel).sum(axis=2) * terms.multiplier / prices.depth
-    return fast + terms.fast_share * push, slow + (1.0 - terms.fast_share) * push
+    felt = (share[..., None, :] * kernel).sum(axis=-1)
+    return np.asarray(felt * terms.multiplier / depth)
 
 
 def _reversion(prices: Prices, setting: Setting) -> Float64:

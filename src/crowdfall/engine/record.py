@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crowdfall.agents.protocol import UNDERLYINGS
+from crowdfall.engine.causes import Scene, find_causes
+from crowdfall.engine.happenings import policy_events, session_events, start_events
 from crowdfall.engine.rows import Row, agents_row, daily_row, flows_row, futures_row
 from crowdfall.engine.run_state import Run
+from crowdfall.engine.trail import Event, Trail
+from crowdfall.engine.witness import look_back
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.results.schema import column_names
 from crowdfall.types import Float64, Int64
@@ -26,21 +30,51 @@ class Record:
     futures: list[Row] = field(default_factory=list)
     agents: list[Row] = field(default_factory=list)
     flows: list[Row] = field(default_factory=list)
-    events: list[tuple[Any, ...]] = field(default_factory=list)
+    exchanges: list[Float64] = field(default_factory=list)
+    trail: Trail = field(default_factory=Trail)
+    scene: Scene | None = None
     statuses: list[tuple[slice, list[list[str]] | None]] = field(default_factory=list)
+    _explained: int = 0
 
     def event(
         self, path: int, day: int, bar: int, agent: str, cell: str, kind: str, amount: float
     ) -> None:
         """Write one event."""
-        self.events.append((path, day, bar, agent, cell, kind, amount))
+        self.trail.write(path, day, bar, agent, cell, kind, amount)
+
+    def open_session(self, run: Run, day: int) -> None:
+        """Begin a session: note where it starts from, and the policies that begin with it."""
+        run.witness.open_session(run)
+        if self.scene is None:
+            self.scene = Scene(run=run, trail=self.trail)
+            start_events(run, self.trail)
+        self.trail.forget(day)
+        policy_events(run, self.trail, day)
+
+    def see_session(self, run: Run, day: int) -> None:
+        """Write the events of the bars and find their causes, before anybody plans ahead."""
+        scene = self._scene()
+        sight = look_back(run.witness, run.setting)
+        scene.see(sight)
+        session_events(run, self.trail, day, sight)
+        self.exchanges.append(run.witness.exchanges())
+        self._explain()
+
+    def _scene(self) -> Scene:
+        assert self.scene is not None  # a session is opened first
+        return self.scene
+
+    def _explain(self) -> None:
+        find_causes(self._scene(), self.trail.events[self._explained :])
+        self._explained = len(self.trail.events)
 
     def status(self, rows: slice, names: list[list[str]] | None) -> None:
         """Keep the status of a participant's books until the close is written."""
         self.statuses.append((rows, names))
 
     def close(self, run: Run, day: int, before: Float64, settle: Float64) -> None:
-        """Write the close of a session."""
+        """Write the close of a session, and find the causes of what was decided at it."""
+        self._explain()
         everything = run.accounts()
         self.daily.append(daily_row(run, day, everything))
         self.futures.append(futures_row(run, day, settle))
@@ -74,7 +108,8 @@ def tables(record: Record, run: Run) -> dict[str, pl.DataFrame]:
             "kind": [n for n in names for _ in places] * len(days),
             "place": places * len(names) * len(days),
         }, len(names) * len(places)),
-        "events": _events(record.events, run.first_path, days),
+        "events": _events(record.trail.events, run.first_path, days),
+        "exchanges": _exchanges(record.exchanges, names, places, run.first_path, days),
     }  # fmt: skip
     return {
         name: frame.select(column_names(name)).fill_nan(None)
@@ -110,16 +145,42 @@ def _frame(
     return pl.DataFrame(columns).with_columns(pl.col("date").cast(pl.Date))
 
 
-def _events(events: list[tuple[Any, ...]], first_path: int, days: list[Any]) -> pl.DataFrame:
+def _events(events: list[Event], first_path: int, days: list[Any]) -> pl.DataFrame:
     import polars as pl
 
     schema = {"path": pl.Int64, "day": pl.Int64, "bar": pl.Int64, "agent": pl.String,
-              "cell": pl.String, "kind": pl.String, "amount": pl.Float64}  # fmt: skip
-    frame = pl.DataFrame(events, schema=schema, orient="row")
-    frame = frame.with_row_index("order").sort("path", "day", "bar", "order")
-    return frame.with_columns(
+              "cell": pl.String, "kind": pl.String, "amount": pl.Float64,
+              "order": pl.Int64, "led": pl.Int64}  # fmt: skip
+    rows = [
+        (e.path, e.day, e.bar, e.agent, e.cell, e.kind, e.amount, e.number,
+         None if e.cause is None else e.cause.number)
+        for e in events
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=schema, orient="row").sort("path", "day", "bar", "order")
+    frame = frame.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("path").alias("event"))
+    numbers = frame.select(pl.col("order").alias("led"), pl.col("event").alias("cause"))
+    return frame.join(numbers, on="led", how="left", maintain_order="left").with_columns(
         (pl.col("path") + first_path),
         pl.Series("date", days, dtype=pl.Date).gather(frame["day"]).alias("date"),
-        pl.int_range(pl.len(), dtype=pl.Int64).over("path").alias("event"),
-        pl.lit(None, dtype=pl.Int64).alias("cause"),
+    )
+
+
+def _exchanges(
+    sums: list[Float64], names: list[str], places: list[str], first_path: int, days: list[Any]
+) -> pl.DataFrame:
+    """Return who sold to whom, one row where anything changed hands."""
+    import polars as pl
+
+    stacked = np.stack(sums, axis=1)  # (P, T, seller, buyer, place)
+    path, day, seller, buyer, place = np.nonzero(stacked > 0.0)
+    who, where = pl.Series(names, dtype=pl.String), pl.Series(places, dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "path": path + first_path,
+            "date": pl.Series(days, dtype=pl.Date).gather(day),
+            "place": where.gather(place),
+            "seller": who.gather(seller),
+            "buyer": who.gather(buyer),
+            "yuan": stacked[path, day, seller, buyer, place],
+        }
     )

@@ -192,10 +192,10 @@ def flows_row(run: Run) -> Row:
         "wanted_bought": np.concatenate([tally.wanted_bought, tally.futures_bought], axis=2),
         "wanted_sold": np.concatenate([tally.sold + tally.left, tally.futures_sold], axis=2),
     }
-    other = {"bought": "sold", "sold": "bought", "wanted_bought": "sold", "wanted_sold": "bought"}
+    bought, sold = run.witness.background()
+    rest = {"bought": bought, "sold": sold, "wanted_bought": bought, "wanted_sold": sold}
     row: Row = {}
     for name, amount in amounts.items():
         parts = [amount[:, member.rows].sum(axis=1) for member in run.members]
-        background = amounts[other[name]].sum(axis=1)
-        row[name] = np.stack([*parts, background], axis=1)  # (P, M + 1, G + U)
+        row[name] = np.stack([*parts, rest[name]], axis=1)  # (P, M + 1, G + U)
     return row

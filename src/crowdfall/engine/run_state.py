@@ -8,13 +8,14 @@ import numpy as np
 
 from crowdfall.agents.protocol import Account
 from crowdfall.engine import kernels
-from crowdfall.engine.crowd import Book, Member, gather
+from crowdfall.engine.crowd import Book, Member, first_rows, gather
 from crowdfall.engine.futures import hedge_short, open_futures, spot
 from crowdfall.engine.ledger import Ledger, open_ledger, value_books
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
 from crowdfall.engine.targets import draw_days
+from crowdfall.engine.witness import Witness
 from crowdfall.types import Float64, Int64
 
 
@@ -30,6 +31,7 @@ class Run:
     members: list[Member]
     scratch: Scratch
     tally: Tally
+    witness: Witness
     strength: Float64  # (N,) stock impact in log price per unit of volume^exponent
     factors: Factors | None
     solving: bool
@@ -148,6 +150,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         members=members,
         scratch=Scratch.empty(paths, books, len(setting.slope), groups),
         tally=Tally.empty(paths, books, groups),
+        witness=Witness.empty(setting.bars, paths, first_rows(members), books),
         strength=strength * setting.market.stocks.volatility,
         factors=factors if replay else None,
         solving=solving,

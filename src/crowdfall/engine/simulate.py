@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crowdfall.engine.close import close_day, policy_events
+from crowdfall.engine.close import close_day
 from crowdfall.engine.futures import last_hour
 from crowdfall.engine.record import Record, tables
 from crowdfall.engine.run_state import Run, open_run
@@ -48,7 +48,8 @@ def play_day(run: Run, record: Record, day: int) -> None:
     if setting.scenario.clock.mode == "free":
         scales = day_scales(setting, run.first_path, run.paths, day)
         run.prices.day_scale[:] = setting.noise_scale * scales
-    policy_events(run, record, day)
+    run.witness.open_session(run)
+    record.open_session(run, day)
     for bar in range(setting.bars):
         step(run, day, bar)
         if bar >= setting.bars - last_hour(setting):

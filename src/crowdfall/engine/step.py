@@ -42,7 +42,7 @@ def step(run: Run, day: int, bar: int) -> None:
     fill(run, orders)
     final_prices(run, orders, day, bar)
     book(run, orders, day, bar)
-    observe(run)
+    observe(run, bar)
 
 
 def collect_orders(run: Run, day: int, bar: int) -> Book:
@@ -209,6 +209,7 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     by_basis = basis_part(run, gap_before)
     traded, fees = trade_futures(ledger, orders.futures, before, run.futures.price, setting)
     run.tally.add_bar(scratch, orders, traded, costs + fees, gain, by_basis)
+    run.witness.see_trades(run, bar, traded)
 
 
 def basis_part(run: Run, before: Float64) -> Float64:
@@ -218,8 +219,8 @@ def basis_part(run: Run, before: Float64) -> Float64:
     return np.asarray(units * change[:, None, :])
 
 
-def observe(run: Run) -> None:
-    """Remember group returns, locked stocks and what the national team bought."""
+def observe(run: Run, bar: int) -> None:
+    """Remember group returns, locked stocks, what the national team bought, and the bar."""
     prices, setting = run.prices, run.setting
     fade = np.exp(-setting.dt / setting.scenario.impact.memory)
     prices.memory[:] = prices.memory * fade + np.log(prices.level / run.last_level)
@@ -230,3 +231,4 @@ def observe(run: Run) -> None:
     )  # fmt: skip
     run.rescue = run.bought_by("national_team")
     believe(prices, setting, run.rescue.copy())
+    run.witness.see_prices(run, bar)

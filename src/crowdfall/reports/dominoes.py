@@ -15,7 +15,6 @@ import polars as pl
 
 from crowdfall.market.snapshot import INDICES, UNDERLYINGS
 from crowdfall.results.metrics import nav_by_kind, net_flows
-from crowdfall.results.schema import TABLES
 from crowdfall.results.store import RunFolder
 from crowdfall.rules.futures import multiplier
 
@@ -61,7 +60,7 @@ def path_tables(run: RunFolder, path: int) -> PathTables:
     """Return the rows of one path from every table."""
     mine = {
         name: run.table(name).filter(pl.col("path") == path).sort("date", maintain_order=True)
-        for name in TABLES
+        for name in ("daily", "futures", "agents", "flows", "events")
     }
     return PathTables(**mine, manifest=run.manifest)
 

@@ -15,9 +15,14 @@ from crowdfall.market.snapshot import GROUPS, INDICES
 Kind = Literal["int", "float", "date", "str"]
 CONTRACT_RANKS: Final = ("front", "next", "quarter", "far")
 EVENT_KINDS: Final = (
-    "knock_in", "margin_call", "top_up", "forced_sale", "stop_loss", "locked_out",
-    "redemption", "policy", "rescue", "limit_lock",
+    "start", "news", "good_news", "policy", "index_fall", "index_rise", "limit_lock",
+    "basis_gap", "basis_back", "sale", "purchase", "futures_sale", "futures_purchase",
+    "forced_sale", "rescue", "knock_in", "margin_call", "top_up", "stop_loss", "locked_out",
+    "redemption",
 )  # fmt: skip
+ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue")
+"""Kinds that come from outside: the state at the start, the factors that follow an index path or
+are drawn, policies, and the schedule of the rescue. They alone have no cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +165,25 @@ EVENTS: Final = (
     *_KEYS,
     Column("event", "int", "", "number within the path, in order of time"),
     Column("bar", "int", "", "bar of the session, 0-7; 8 = at the close"),
-    Column("agent", "str", "", "participant kind, or group for limit_lock"),
-    Column("cell", "str", "", "book of that participant, bucket or index"),
+    Column("agent", "str", "", "participant, size group, underlying, market or policy"),
+    Column("cell", "str", "", "book of that participant, bucket or index; all"),
     Column("kind", "str", "", "one of EVENT_KINDS"),
-    Column("amount", "float", "yuan", "size; a share (fraction) for limit_lock and policy"),
-    Column("cause", "int", "", "number of the event that led to it", "null: not yet traced"),
+    Column("amount", "float", "yuan", "size; fraction for moves, gaps, news, locks and policies"),
+    Column(
+        "cause",
+        "int",
+        "",
+        "number of the event of this path that led to it",
+        "null for roots, which come from outside",
+    ),
+)
+
+EXCHANGES: Final = (
+    *_KEYS,
+    Column("place", "str", "", "size group, or underlying of the futures (ic, im)"),
+    Column("seller", "str", "", "participant, or 'background' for the residual holder"),
+    Column("buyer", "str", "", "participant, or 'background' for the residual holder"),
+    Column("yuan", "float", "yuan", "sold by the one to the other, sums of the bars"),
 )
 
 TABLES: Final = {
@@ -173,6 +192,7 @@ TABLES: Final = {
     "agents": AGENTS,
     "flows": FLOWS,
     "events": EVENTS,
+    "exchanges": EXCHANGES,
 }
 
 

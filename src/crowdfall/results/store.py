@@ -60,7 +60,7 @@ class RunFolder:
         return (self.path / "summary.json").is_file()
 
     def write_block(self, number: int, tables: dict[str, pl.DataFrame]) -> None:
-        """Write the five tables of one block of paths; all of them appear at once.
+        """Write the tables of one block of paths; all of them appear at once.
 
         Rows are ordered by path and date, keeping their order within a day, so that the tables
         do not depend on the block size. RunError: a table or column is missing, unknown or of

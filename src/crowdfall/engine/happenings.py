@@ -1,0 +1,160 @@
+"""What of a session becomes an event: what moves a price, a basis or a book by enough to notice.
+
+Thresholds are judgement: each is the size from which a reader would call it an event. They decide
+what is told, never what happens.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
+from crowdfall.engine.crowd import Member
+from crowdfall.engine.run_state import Run
+from crowdfall.engine.trail import Trail
+from crowdfall.engine.witness import SIZES, Sight
+from crowdfall.market.snapshot import GROUPS
+from crowdfall.types import Bool
+
+FALL: Final = 0.01
+"""Daily move of a size group, log, from which it falls or rises (assumption, 0.005-0.03)."""
+NEWS: Final = 0.005
+"""Move of a group by the market factor, or by its own factor, from which it is news
+(assumption, 0.003-0.02)."""
+MOVED: Final = 0.002
+"""Move of a group's price, or of a basis, that makes the trades of a participant an event
+(assumption, 0.001-0.005)."""
+GAP: Final = 0.008
+"""Change of the main contract's basis within a session (assumption, 0.005-0.02)."""
+LOCK: Final = 0.10
+"""Share of a group closing at its lower limit (assumption, 0.05-0.3)."""
+LOCKED_OUT: Final = 0.5
+"""Share of a book's orders left unfilled (assumption, 0.3-0.8)."""
+MARKET: Final = "market"
+
+
+def start_events(run: Run, trail: Trail) -> None:
+    """Write the root of what the first positions and prices bring about."""
+    for p in range(run.paths):
+        trail.write(p, 0, 0, MARKET, "all", "start", 0.0)
+
+
+def policy_events(run: Run, trail: Trail, day: int) -> None:
+    """Write the policies that begin this session."""
+    today = run.setting.days[day]
+    for event in run.setting.scenario.policy:
+        if event.start == today:
+            size = max(event.shares.values(), default=0.0)
+            for p in range(run.paths):
+                trail.write(p, day, event.start_bar, "policy", event.title, "policy", size)
+
+
+def session_events(run: Run, trail: Trail, day: int, sight: Sight) -> None:
+    """Write the events of the bars, then those that are seen at the close."""
+    _news(run, trail, day, sight)
+    for m, member in enumerate(run.members):
+        if member.name == "national_team":
+            _rescue(trail, day, sight, m)
+        else:
+            _stock_trades(run, trail, day, sight, m)
+        _futures_trades(trail, day, sight, m, member)
+    _gaps(trail, day, sight)
+    _index_moves(run, trail, day, sight)
+    _locks(run, trail, day)
+    for member in run.members:
+        _locked_out(run, trail, day, member)
+
+
+def _news(run: Run, trail: Trail, day: int, sight: Sight) -> None:
+    whole = sight.news[np.arange(run.paths), np.abs(sight.news).argmax(axis=1)]
+    for p in np.flatnonzero(np.abs(whole) >= NEWS).tolist():
+        kind = "news" if whole[p] < 0.0 else "good_news"
+        trail.write(p, day, 0, MARKET, "all", kind, abs(float(whole[p])))
+    for p, g in _where(np.abs(sight.group_news) >= NEWS):
+        move = float(sight.group_news[p, g])
+        trail.write(p, day, 0, GROUPS[g], "all", "news" if move < 0.0 else "good_news", abs(move))
+
+
+def _stock_trades(run: Run, trail: Trail, day: int, sight: Sight, m: int) -> None:
+    member = run.members[m]
+    sold = sight.sold[:, m, :SIZES].sum(axis=1)
+    bought = sight.bought[:, m, :SIZES].sum(axis=1)
+    forced = run.tally.forced[:, member.rows]
+    for p, r in _where(forced > 0.0):
+        amount = float(forced[p, r])
+        trail.write(
+            p, day, int(sight.began[p, m, 0]), member.name, member.cells[r], "forced_sale", amount
+        )
+    free = sold - forced.sum(axis=1)
+    part = free / np.maximum(sold, 1.0)
+    felt = part * -sight.stock_push[:, m].min(axis=1) >= MOVED
+    for p in np.flatnonzero(felt & (free > 0.0)).tolist():
+        bar = int(sight.began[p, m, 0])
+        trail.write(p, day, bar, member.name, "all", "sale", float(free[p]))
+    felt = sight.stock_push[:, m].max(axis=1) >= MOVED
+    for p in np.flatnonzero(felt & (bought > 0.0)).tolist():
+        bar = int(sight.began_buying[p, m, 0])
+        trail.write(p, day, bar, member.name, "all", "purchase", float(bought[p]))
+
+
+def _futures_trades(trail: Trail, day: int, sight: Sight, m: int, member: Member) -> None:
+    net = sight.bought[:, m, SIZES:] - sight.sold[:, m, SIZES:]
+    for p, u in _where(np.abs(sight.basis_push[:, m]) >= MOVED):
+        sells = bool(net[p, u] < 0.0)
+        bar = (sight.began if sells else sight.began_buying)[p, m, 1 + u]
+        kind = "futures_sale" if sells else "futures_purchase"
+        trail.write(p, day, int(bar), member.name, UNDERLYINGS[u], kind, abs(float(net[p, u])))
+
+
+def _rescue(trail: Trail, day: int, sight: Sight, m: int) -> None:
+    for p, g in _where(sight.bought[:, m, :SIZES] > 0.0):
+        bar = int(sight.began_buying[p, m, 0])
+        amount = float(sight.bought[p, m, g])
+        trail.write(p, day, bar, "national_team", GROUPS[g], "rescue", amount)
+
+
+def _gaps(trail: Trail, day: int, sight: Sight) -> None:
+    change = sight.basis - sight.basis[0]
+    opened = (change <= -GAP) & (sight.basis < 0.0)
+    for p, u in _where(opened.any(axis=0)):
+        bar = int(opened[:, p, u].argmax()) - 1
+        widest = float(-sight.basis[:, p, u].min())
+        trail.write(p, day, bar, UNDERLYINGS[u], "all", "basis_gap", widest)
+    back = change >= GAP
+    for p, u in _where(back.any(axis=0)):
+        bar = int(back[:, p, u].argmax()) - 1
+        trail.write(p, day, bar, UNDERLYINGS[u], "all", "basis_back", float(change[:, p, u].max()))
+
+
+def _index_moves(run: Run, trail: Trail, day: int, sight: Sight) -> None:
+    for p, g in _where(np.abs(sight.returns) >= FALL):
+        move = float(np.expm1(sight.returns[p, g]))
+        kind = "index_fall" if move < 0.0 else "index_rise"
+        trail.write(p, day, run.setting.bars, GROUPS[g], "all", kind, abs(move))
+
+
+def _locks(run: Run, trail: Trail, day: int) -> None:
+    for p, g in _where(run.prices.locked_share >= LOCK):
+        share = float(run.prices.locked_share[p, g])
+        trail.write(p, day, run.setting.bars, GROUPS[g], "all", "limit_lock", share)
+
+
+def _locked_out(run: Run, trail: Trail, day: int, member: Member) -> None:
+    tally, rows = run.tally, member.rows
+    left = tally.left[:, rows].sum(axis=2)
+    wanted = left + tally.sold[:, rows].sum(axis=2)
+    for p, r in _where((left > LOCKED_OUT * wanted) & (wanted > 1e6)):
+        amount = float(left[p, r])
+        trail.write(p, day, run.setting.bars, member.name, member.cells[r], "locked_out", amount)
+
+
+def _where(flags: Bool) -> list[tuple[int, int]]:
+    first, second = np.nonzero(flags)
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def group_of(underlying: str) -> int:
+    """Return the size group under a future."""
+    return GROUP_OF[UNDERLYINGS.index(underlying)]
