@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.agents.baskets import HEDGED_HIGH, HEDGED_LOW, fund_shares, tilted
+from crowdfall.agents.leverage import kept_share
 from crowdfall.agents.protocol import Notice, Opening, Orders, Plan, Positions, View
 from crowdfall.parameters import PROTOTYPE, parameter
 from crowdfall.types import Bool, Float64
@@ -162,9 +163,8 @@ class Dma:
         gap = self.initial_margin * own.stock_value - own.equity
         capital = np.where(top_up, self.top_up_share * np.maximum(gap, 0.0), 0.0)
         state.topped_up |= top_up
-        target = np.maximum(own.equity + capital, 0.0) / self.initial_margin
-        target = np.where(ratio < self.liquidation_line, 0.0, target)
-        left = np.clip(target / np.maximum(own.stock_value, 1.0), 0.01, 1.0)
+        kept = kept_share(own.equity + capital, own.stock_value, 1.0 / self.initial_margin)
+        left = np.clip(np.where(ratio < self.liquidation_line, 0.0, kept), 0.01, 1.0)
         state.forced = np.where(called, -1.5 * self.urgency * np.log(left), 0.0)
         notices = _notices(called & ~state.called, "margin_call", gap, state.cells)
         notices += _notices(top_up, "top_up", capital, state.cells)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from crowdfall.cli import launch, options, progress
+from crowdfall.cli import launch, options, progress, theory
 from crowdfall.cli.said import said
 from crowdfall.cli.tables import print_json
 from crowdfall.i18n import language, translate
@@ -19,6 +19,10 @@ SMALL: Final = 8
 """A small setting keeps every eighth stock."""
 
 app = typer.Typer(add_completion=False)
+
+
+app.command(help=options.help_of("theory"))(theory.theory)
+app.command(help=options.help_of("contagion"))(theory.contagion)
 
 
 @app.callback(help=options.help_of("experiment"))

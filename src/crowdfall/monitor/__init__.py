@@ -1,0 +1,1 @@
+"""Questions to real data: how crowded it is, and how far from the edge."""
