@@ -114,32 +114,32 @@ def bar_of_kernels(run: Any) -> Callable[[], None]:  # noqa: ANN401
     limit = s.market.stocks.adv * 0.03
     normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
     target = np.ones((paths, groups))
-    calm = np.ones_like(p.noise) * 1e9
     moved, shares, held = p.group, led.shares.copy(), led.held_back.copy()
     every = np.arange(books, dtype=np.int64)
     values, sellable = np.empty_like(share), np.empty_like(share)
-    background = led.background.copy()
+    background, fresh = led.background.copy(), led.fresh.copy()
 
     def work() -> None:
         k.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
-        k.group_values(shares, held, led.slot, p.price, s.edges, every, values, sellable)
-        k.collect_sales(shares, held, led.slot, p.price, s.edges, share, led.capped, locked,
+        k.group_values(shares, held, fresh, led.slot, p.price, s.edges, every, values, sellable)
+        k.collect_sales(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped, locked,
                         limit, x.sales, x.scale, x.wanted)  # fmt: skip
         k.spread_purchases(buy, s.float_shares, p.price, s.edges, x.weight, x.purchases)
         for _ in range(2):
-            k.own_parts(p.noise, p.volume, run.strength, 0.6, x.own)
+            np.add(p.noise, p.impact, out=x.own)
             k.solve_factors(x.own, s.slope, p.loading, moved, s.index_weight, p.base, p.low,
                             p.high, s.edges, target, p.market, p.group, True, False)  # fmt: skip
         k.fill_orders(x.own, s.slope, p.loading, moved, p.market, p.log_price, p.low, p.high,
                       s.edges, least, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
                       x.net)  # fmt: skip
-        k.filled_by_book(shares, held, led.slot, p.price, s.edges, share, led.capped, x.scale,
-                         x.filled_sales, x.filled)  # fmt: skip
+        k.filled_by_book(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped,
+                         x.scale, x.filled_sales, x.filled)  # fmt: skip
         k.add_volume(p.volume, 0.97, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
-                     calm)  # fmt: skip
+                     s.market.stocks.adv, p.depth, s.edges)  # fmt: skip
+        k.own_impact(p.volume, run.strength, 0.6, p.impact)
         k.set_prices(x.own, s.slope, p.loading, moved, p.market, p.low, p.high, s.edges,
                      s.market.stocks.close, p.log_price, p.price)  # fmt: skip
-        k.book_trades(shares, held, led.slot, p.price, s.edges, share, led.capped, x.scale,
+        k.book_trades(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped, x.scale,
                       x.filled_sales, buy, x.weight, x.filled_purchases, background, x.sold,
                       x.bought)  # fmt: skip
         k.index_levels(p.log_price, p.base, s.index_weight, s.edges, p.level)
@@ -167,14 +167,14 @@ def bar_of_numpy(run: Any) -> Callable[[], None]:  # noqa: ANN401
             *own_books, p.price, s.edges, share, led.capped, p.locked, limit
         )
         weight, purchases = t.spread_purchases(buy, s.float_shares, p.price, s.edges)
-        own = t.own_parts(noise, p.volume, run.strength, 0.6)
+        own = noise + t.own_impact(p.volume, run.strength, 0.6)
         x = t.tentative(own, s.slope, p.loading, p.group, p.market, s.edges)
         sold, bought = t.fill_orders(x, p.log_price, p.low, p.high, least)
         t.by_group(purchases * bought - sales * sold, s.edges)
         out = t.sold_shares(*own_books, s.edges, share, led.capped, scale, sold)
         t.by_group(out * p.price[:, None, :], s.edges)
         volume = p.volume * 0.97 + (purchases * bought - sales * sold) / 1e9
-        own = t.own_parts(noise, volume, run.strength, 0.6)
+        own = noise + t.own_impact(volume, run.strength, 0.6)
         log_price = np.clip(
             t.tentative(own, s.slope, p.loading, p.group, p.market, s.edges), p.low, p.high
         )

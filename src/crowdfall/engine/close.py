@@ -29,7 +29,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     futures.settle_sum[:] = 0.0
     run.tally.interest += pay_interest(ledger, days_since)
     before = ledger.stock_value
-    ledger.held_back[:] = 0.0
+    ledger.free_purchases()
     every = np.arange(ledger.cash.shape[1], dtype=np.int64)
     value_books(ledger, run.prices.price, run.setting, every)
     ledger.stock_value = ledger.group_value.sum(axis=2)

@@ -25,12 +25,14 @@ CROWDED: Final = 0.9
 class Ledger:
     """Books of a block. P paths, R books, S books that may buy, N stocks, U underlyings.
 
-    ``held_back`` (P, S, N): shares bought today (T+1), ``slot`` (R,): their row, -1 for books that
-    never buy. ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far.
+    ``held_back`` (P, S, N): shares bought today (T+1), ``fresh`` (P, S, G): where there are any,
+    ``slot`` (R,): their row, -1 for books that never buy. ``units`` (P, R, U): futures, yuan
+    per point. ``capital``: put in so far.
     """
 
     shares: Float64
     held_back: Float64
+    fresh: Bool
     slot: Int64
     cash: Float64
     units: Float64
@@ -58,6 +60,12 @@ class Ledger:
         held = np.maximum(self.units, 0.0).sum(axis=1)
         return np.asarray(held + np.maximum(self.background_units, 0.0))
 
+    def free_purchases(self) -> None:
+        """Let what was bought today be sold from now on."""
+        if self.fresh.any():
+            self.held_back[:] = 0.0
+            self.fresh[:] = False
+
     def cash_total(self) -> Float64:
         """Return all cash (P,): constant but for capital put in."""
         return np.asarray(self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest)
@@ -72,20 +80,22 @@ def open_ledger(positions: list[Positions], futures_price: Float64, setting: Set
     units = futures / futures_price[:, None, :]
     buys = np.concatenate([np.full(len(p.cells), p.buys) for p in positions])
     slot = np.where(buys, np.cumsum(buys) - 1, -1).astype(np.int64)
+    buyers, groups = max(int(buys.sum()), 1), len(setting.edges) - 1
     issued = setting.market.stocks.float_cap / setting.market.stocks.close
     cash = joined([p.cash for p in positions])
     cash += _uncrowd(shares, issued, setting.market.stocks.close)
     return Ledger(
         shares=shares,
-        held_back=np.zeros((paths, max(int(buys.sum()), 1), count)),
+        held_back=np.zeros((paths, buyers, count)),
+        fresh=np.zeros((paths, buyers, groups), bool),
         slot=slot,
         cash=cash,
         units=units,
         capital=joined([p.capital for p in positions]),
         peak_nav=np.ones((paths, books)),
         stock_value=np.zeros((paths, books)),
-        group_value=np.zeros((paths, books, len(setting.edges) - 1)),
-        sellable=np.zeros((paths, books, len(setting.edges) - 1)),
+        group_value=np.zeros((paths, books, groups)),
+        sellable=np.zeros((paths, books, groups)),
         hedge_mix=np.concatenate([p.hedge_mix for p in positions]),
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
@@ -125,7 +135,7 @@ def _uncrowd(shares: Float64, issued: Float64, close: Float64) -> Float64:
 def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) -> None:
     """Mark the stock of some books by size group, in place."""
     group_values(
-        ledger.shares, ledger.held_back, ledger.slot, price, setting.edges, books,
+        ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, price, setting.edges, books,
         ledger.group_value, ledger.sellable,
     )  # fmt: skip
 

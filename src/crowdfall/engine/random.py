@@ -15,6 +15,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
+from crowdfall.engine.elementary import log
 from crowdfall.types import Float64, UInt32
 
 STREAMS: Final = {
@@ -27,53 +28,57 @@ _MULTIPLY_0: Final = np.uint64(0xD2511F53)
 _MULTIPLY_1: Final = np.uint64(0xCD9E8D57)
 _WEYL_0: Final = np.uint32(0x9E3779B9)
 _WEYL_1: Final = np.uint32(0xBB67AE85)
-_LOW: Final = np.uint64(0xFFFFFFFF)
 _SHIFT: Final = np.uint64(32)
+_CHUNK: Final = 128
+"""Counter blocks drawn at once."""
+_TAIL: Final = 0.02425
 
 
-@nb.njit(cache=True)
-def _philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@nb.njit(cache=True, error_model="numpy")
+def _rounds(words, k0, k1):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Turn counters (4, B) into random words, in place: a round for all of them at a time."""
+    w0, w1, w2, w3 = words[0], words[1], words[2], words[3]
     for _ in range(10):
-        product_0 = _MULTIPLY_0 * np.uint64(c0)
-        product_1 = _MULTIPLY_1 * np.uint64(c2)
-        c0, c1, c2, c3 = (
-            np.uint32(np.uint32(product_1 >> _SHIFT) ^ c1 ^ k0),
-            np.uint32(product_1 & _LOW),
-            np.uint32(np.uint32(product_0 >> _SHIFT) ^ c3 ^ k1),
-            np.uint32(product_0 & _LOW),
-        )
+        for b in range(len(w0)):
+            product_0 = _MULTIPLY_0 * np.uint64(w0[b])
+            product_1 = _MULTIPLY_1 * np.uint64(w2[b])
+            w0[b] = np.uint32(product_1 >> _SHIFT) ^ w1[b] ^ k0
+            w1[b] = np.uint32(product_1)
+            w2[b] = np.uint32(product_0 >> _SHIFT) ^ w3[b] ^ k1
+            w3[b] = np.uint32(product_0)
         k0 = np.uint32(k0 + _WEYL_0)
         k1 = np.uint32(k1 + _WEYL_1)
-    return c0, c1, c2, c3
 
 
-@nb.njit(cache=True)
 def philox(counter: UInt32, key: UInt32) -> UInt32:
     """Return the four words of one counter block; counter shape (4,), key shape (2,)."""
-    out = np.empty(4, np.uint32)
-    out[0], out[1], out[2], out[3] = _philox(
-        counter[0], counter[1], counter[2], counter[3], key[0], key[1]
-    )
-    return out
+    words = counter.reshape(4, 1).copy()
+    _rounds(words, key[0], key[1])
+    return words[:, 0]
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
+def _central(u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    q = u - 0.5
+    r = q * q
+    top = -3.969683028665376e01 * r + 2.209460984245205e02
+    top = top * r - 2.759285104469687e02
+    top = top * r + 1.383577518672690e02
+    top = top * r - 3.066479806614716e01
+    top = top * r + 2.506628277459239e00
+    low = -5.447609879822406e01 * r + 1.615858368580409e02
+    low = low * r - 1.556989798598866e02
+    low = low * r + 6.680131188771972e01
+    low = low * r - 1.328068155288572e01
+    return top * q / (low * r + 1.0)
+
+
+@nb.njit(cache=True, error_model="numpy")
 def _inverse_normal(u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if 0.02425 <= u <= 0.97575:
-        q = u - 0.5
-        r = q * q
-        top = -3.969683028665376e01 * r + 2.209460984245205e02
-        top = top * r - 2.759285104469687e02
-        top = top * r + 1.383577518672690e02
-        top = top * r - 3.066479806614716e01
-        top = top * r + 2.506628277459239e00
-        low = -5.447609879822406e01 * r + 1.615858368580409e02
-        low = low * r - 1.556989798598866e02
-        low = low * r + 6.680131188771972e01
-        low = low * r - 1.328068155288572e01
-        return top * q / (low * r + 1.0)
+    if _TAIL <= u <= 1.0 - _TAIL:
+        return _central(u)
     tail = u if u < 0.5 else 1.0 - u
-    q = np.sqrt(-2.0 * np.log(tail))
+    q = np.sqrt(-2.0 * log(tail))
     top = -7.784894002430293e-03 * q - 3.223964580411365e-01
     top = top * q - 2.400758277161838e00
     top = top * q - 2.549732539343734e00
@@ -86,23 +91,47 @@ def _inverse_normal(u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return x if u < 0.5 else -x
 
 
-@nb.njit(cache=True)
-def _unit(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return (np.float64(word) + 0.5) * 2.3283064365386963e-10
+@nb.njit(cache=True, error_model="numpy")
+def _draw(words, first, step, path, stream, key):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Set words (4, B) to the counter blocks from ``first`` on."""
+    for b in range(words.shape[1]):
+        words[0, b] = first + b
+        words[1, b] = step
+        words[2, b] = path
+        words[3, b] = stream
+    _rounds(words, key[0], key[1])
 
 
-@nb.njit(cache=True)
+@nb.njit(cache=True, error_model="numpy")
+def _transform(words, normal, unit, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Set out (B,) to uniforms or normals. Nearly all are central: tails are mended after."""
+    for b in range(len(out)):
+        unit[b] = (np.float64(words[b]) + 0.5) * 2.3283064365386963e-10
+    if not normal:
+        for b in range(len(out)):
+            out[b] = unit[b]
+        return
+    for b in range(len(out)):
+        out[b] = _central(unit[b])
+    for b in range(len(out)):
+        if unit[b] < _TAIL or unit[b] > 1.0 - _TAIL:
+            out[b] = _inverse_normal(unit[b])
+
+
+@nb.njit(cache=True, error_model="numpy")
 def _fill(out, key, stream, first_path, step, normal):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     paths, count = out.shape
+    words = np.empty((4, _CHUNK), np.uint32)
+    unit, drawn = np.empty(_CHUNK), np.empty(_CHUNK)
     for p in range(paths):
-        path = np.uint32(first_path + p)
-        for block in range((count + 3) // 4):
-            words = _philox(np.uint32(block), np.uint32(step), path, stream, key[0], key[1])
+        row = out[p]
+        for first in range(0, (count + 3) // 4, _CHUNK):
+            _draw(words, first, np.uint32(step), np.uint32(first_path + p), stream, key)
             for k in range(4):
-                i = 4 * block + k
-                if i < count:
-                    u = _unit(words[k])
-                    out[p, i] = _inverse_normal(u) if normal else u
+                _transform(words[k], normal, unit, drawn)
+                start = 4 * first + k
+                for b in range(min(_CHUNK, (count - start + 3) // 4)):
+                    row[start + 4 * b] = drawn[b]
 
 
 def key_of(seed: int) -> UInt32:

@@ -39,7 +39,6 @@ class Run:
     drawn: Float64
     rescue: Float64
     last_level: Float64
-    volume_unit: Float64
     calls: Int64  # margin calls at this close, (P,)
     first_longs: Float64  # of participants and background, units, (P, U)
     first_open_units: Float64  # (P, U)
@@ -61,12 +60,6 @@ class Run:
             prices.level,
         )  # fmt: skip
         prices.level[:, MICROCAP] *= prices.close_level[:, MICROCAP]
-
-    def calm_volume(self) -> Float64:
-        """Return what a unit of volume is worth now, yuan (P, N): adv times depth."""
-        group = self.setting.market.stocks.group
-        np.multiply(self.setting.market.stocks.adv, self.prices.depth[:, group], self.volume_unit)
-        return self.volume_unit
 
     def hedge_closing(self, sold: Float64, wanted: Float64, orders: Book) -> Float64:
         """Return futures bought back with stock sales, yuan at the last price (P, R, U).
@@ -158,7 +151,6 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         drawn=drawn,
         rescue=np.zeros((paths, groups)),
         last_level=np.ones((paths, groups)),
-        volume_unit=np.zeros(prices.noise.shape),
         calls=np.zeros(paths, np.int64),
         first_longs=ledger.longs(),
         first_open_units=setting.open_interest / futures.price,

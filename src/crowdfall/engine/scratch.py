@@ -48,9 +48,9 @@ class Scratch:
         stocks = setting.market.stocks
         limit = setting.scenario.noise.participation * stocks.adv * setting.dt
         kernels.collect_sales(
-            ledger.shares, ledger.held_back, ledger.slot, prices.price, setting.edges,
-            orders.share, ledger.capped, prices.locked, limit, self.sales, self.scale,
-            self.wanted,
+            ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, prices.price,
+            setting.edges, orders.share, ledger.capped, prices.locked, limit, self.sales,
+            self.scale, self.wanted,
         )  # fmt: skip
         kernels.spread_purchases(
             orders.buy, setting.float_shares, prices.price, setting.edges, self.weight,
@@ -59,8 +59,8 @@ class Scratch:
 
     def wanted_net(self, setting: Setting) -> Float64:
         """Return the net flow by group if all orders let through were filled, (P, G)."""
-        net = self.purchases - self.sales
-        return np.asarray(np.add.reduceat(net, setting.edges[:-1], axis=1))
+        kernels.net_flow(self.purchases, self.sales, setting.edges, self.net)
+        return self.net
 
 
 @dataclass(kw_only=True)

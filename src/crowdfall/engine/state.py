@@ -49,9 +49,10 @@ class Prices:
     high: Float64
     last_close: Float64  # (P, N) log price at the close before
     counted: Bool  # (N,) stocks whose locks count today
-    base: Float64  # what index weights refer to: 0, or the previous close in micro-cap
+    base: Float64  # what index weights refer to, over the first close: 1, previous in micro-cap
     noise: Float64
     volume: Float64  # accumulated net volume over adv
+    impact: Float64  # of that volume, log price
     loading: Float64  # on the group's factor and dislocation
     day_scale: Float64  # of noise, one draw a day in free mode
     market: Float64  # (P,) market factor
@@ -98,9 +99,10 @@ def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
         high=high,
         last_close=np.zeros(wide),
         counted=setting.counted.copy(),
-        base=np.zeros(wide),
+        base=np.ones(wide),
         noise=np.zeros(wide),
         volume=np.zeros(wide),
+        impact=np.zeros(wide),
         loading=_loadings(setting, first_path, paths),
         day_scale=np.tile(setting.noise_scale, (paths, 1)),
         market=np.zeros(paths),
@@ -144,7 +146,8 @@ def open_day(prices: Prices, setting: Setting, day: int) -> None:
     prices.low[:, halted] = prices.high[:, halted] = prices.log_price[:, halted]
     prices.counted = setting.counted & ~halted
     first, last = setting.edges[MICROCAP], setting.edges[MICROCAP + 1]
-    prices.base[:, first:last] = prices.log_price[:, first:last]
+    close = setting.market.stocks.close[first:last]
+    prices.base[:, first:last] = prices.price[:, first:last] / close
     prices.close_level[:] = prices.level
     prices.touched[:] = False
     prices.locked[:] = False  # yesterday's queues are gone; depth still remembers their share

@@ -113,10 +113,7 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     flow = (orders.futures + closing).sum(axis=1)
     fast, slow = dislocate(run.prices, run.setting, net, flow)
     scratch.dislocation = fast + slow
-    exponent = run.setting.scenario.impact.stock_exponent
-    kernels.own_parts(
-        run.prices.noise, run.prices.volume, run.strength, exponent, scratch.own
-    )  # fmt: skip
+    np.add(run.prices.noise, run.prices.impact, out=scratch.own)
     find_factors(run, day, bar, first=True)
 
 
@@ -131,8 +128,9 @@ def fill(run: Run, orders: Book) -> None:
         scratch.net,
     )  # fmt: skip
     kernels.filled_by_book(
-        run.ledger.shares, run.ledger.held_back, run.ledger.slot, prices.price, setting.edges,
-        orders.share, run.ledger.capped, scratch.scale, scratch.filled_sales, scratch.filled,
+        run.ledger.shares, run.ledger.held_back, run.ledger.fresh, run.ledger.slot, prices.price,
+        setting.edges, orders.share, run.ledger.capped, scratch.scale, scratch.filled_sales,
+        scratch.filled,
     )  # fmt: skip
 
 
@@ -146,9 +144,11 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     terms = setting.scenario.impact
     kernels.add_volume(
         prices.volume, np.exp(-setting.dt / terms.stock_life), scratch.sales, scratch.purchases,
-        scratch.filled_sales, scratch.filled_purchases, run.calm_volume(),
+        scratch.filled_sales, scratch.filled_purchases, setting.market.stocks.adv, prices.depth,
+        setting.edges,
     )  # fmt: skip
-    kernels.own_parts(prices.noise, prices.volume, run.strength, terms.stock_exponent, scratch.own)
+    kernels.own_impact(prices.volume, run.strength, terms.stock_exponent, prices.impact)
+    np.add(prices.noise, prices.impact, out=scratch.own)
     find_factors(run, day, bar, first=False)
     kernels.set_prices(
         scratch.own, setting.slope, prices.loading, scratch.dislocation + prices.group,
@@ -193,8 +193,8 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move shares, cash and futures; the basis answers the flow."""
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
     kernels.book_trades(
-        ledger.shares, ledger.held_back, ledger.slot, run.prices.price, setting.edges,
-        orders.share, ledger.capped, scratch.scale, scratch.filled_sales, orders.buy,
+        ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, run.prices.price,
+        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_sales, orders.buy,
         scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
     )  # fmt: skip
     costs = charge(ledger, scratch.bought, scratch.sold, setting)

@@ -110,13 +110,13 @@ def bought_shares(
     return buy[:, :, group_of(edges)] * (weight * filled / price)[:, None, :]
 
 
-def own_parts(noise: Float64, volume: Float64, strength: Float64, exponent: float) -> Float64:
+def own_impact(volume: Float64, strength: Float64, exponent: float) -> Float64:
     impact = strength * np.sign(volume) * np.abs(volume) ** exponent
-    return noise + np.where(np.abs(volume) > 1e-9, impact, 0.0)
+    return np.where(np.abs(volume) > 1e-9, impact, 0.0)
 
 
 def index_levels(log_price: Float64, base: Float64, weight: Float64, edges: Int64) -> Float64:
-    return by_group(weight * np.exp(log_price - base), edges)
+    return by_group(weight * np.exp(log_price) / base, edges)
 
 
 def limit_state(
