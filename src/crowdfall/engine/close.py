@@ -9,7 +9,7 @@ import numpy as np
 from crowdfall.agents.protocol import Plan
 from crowdfall.engine.crowd import Member, account
 from crowdfall.engine.depth import recognise
-from crowdfall.engine.futures import last_hour
+from crowdfall.engine.futures import settlement
 from crowdfall.engine.ledger import pay_interest, value_books
 from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
@@ -25,8 +25,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     5. The session is recorded; every event of it names its cause.
     """
     futures, ledger = run.futures, run.ledger
-    settle = futures.settle_sum / last_hour(run.setting)
-    futures.settle_sum[:] = 0.0
+    settle = settlement(futures, run.setting)
     run.tally.interest += pay_interest(ledger, days_since)
     before = ledger.stock_value
     ledger.free_purchases()

@@ -15,6 +15,7 @@ import numpy as np
 from crowdfall.agents.protocol import Positions
 from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
+from crowdfall.engine.state import FuturesState
 from crowdfall.types import Bool, Float64, Int64
 
 CROWDED: Final = 0.9
@@ -71,13 +72,15 @@ class Ledger:
         return np.asarray(self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest)
 
 
-def open_ledger(positions: list[Positions], futures_price: Float64, setting: Setting) -> Ledger:
+def open_ledger(positions: list[Positions], months: FuturesState, setting: Setting) -> Ledger:
     """Return the ledger that holds all first positions; the background holds the rest."""
-    positions = positions or [_no_books(len(futures_price), len(setting.slope))]
+    positions = positions or [_no_books(len(months.points), len(setting.slope))]
     shares = joined([p.shares for p in positions])
     paths, books, count = shares.shape
     futures = joined([p.futures for p in positions])
-    units = futures / futures_price[:, None, :]
+    hedge_mix = np.concatenate([p.hedge_mix for p in positions])
+    price = (months.points[:, None] * months.mix[:, None, :]).sum(axis=3)  # by sort of book
+    units = futures / price[:, hedge_mix.any(axis=1).astype(np.int64)]
     buys = np.concatenate([np.full(len(p.cells), p.buys) for p in positions])
     slot = np.where(buys, np.cumsum(buys) - 1, -1).astype(np.int64)
     buyers, groups = max(int(buys.sum()), 1), len(setting.edges) - 1
@@ -96,7 +99,7 @@ def open_ledger(positions: list[Positions], futures_price: Float64, setting: Set
         stock_value=np.zeros((paths, books)),
         group_value=np.zeros((paths, books, groups)),
         sellable=np.zeros((paths, books, groups)),
-        hedge_mix=np.concatenate([p.hedge_mix for p in positions]),
+        hedge_mix=hedge_mix,
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
         background=issued - shares.sum(axis=1),
@@ -156,10 +159,11 @@ def trade_futures(
 ) -> tuple[Float64, Float64]:
     """Fill futures orders (P, R, U), yuan at the price ``before`` the bar, against the background.
 
-    Returns what was traded, yuan at this bar's price (P, R, U), and the fees (P, R).
+    ``before`` and ``price`` (P, R, U): points of the months each book holds. Returns what was
+    traded, yuan at this bar's price (P, R, U), and the fees (P, R).
     """
-    units = order / before[:, None, :]
-    traded = units * price[:, None, :]
+    units = order / before
+    traded = units * price
     ledger.units += units
     ledger.background_units -= units.sum(axis=1)
     fee = np.abs(traded).sum(axis=2) * setting.costs.futures
@@ -169,11 +173,24 @@ def trade_futures(
 
 
 def mark_futures(ledger: Ledger, change: Float64) -> Float64:
-    """Settle a change of futures prices (P, U), points, into cash; return it by book (P, R, U)."""
-    gain = ledger.units * change[:, None, :]
-    ledger.cash += gain.sum(axis=2)
-    ledger.background_cash += (ledger.background_units * change).sum(axis=1)
+    """Settle a change of futures prices (P, R, U), points, into cash; return it by book."""
+    gain = ledger.units * change
+    made = gain.sum(axis=2)
+    ledger.cash += made
+    ledger.background_cash -= made.sum(axis=1)
     return np.asarray(gain)
+
+
+def charge_roll(ledger: Ledger, points: Float64, turned: Float64, setting: Setting) -> Float64:
+    """Charge the fees of a roll that trades ``turned`` (S,) of every position; return them."""
+    rate = turned[ledger.hedge_mix.any(axis=1).astype(np.int64)] * setting.costs.futures
+    worth = np.abs(ledger.units) * points.mean(axis=2)[:, None, :]
+    fee = worth.sum(axis=2) * rate
+    if setting.scenario.channels.futures_roll:
+        ledger.cash -= fee
+        ledger.fees += fee.sum(axis=1)
+        return np.asarray(fee)
+    return np.zeros_like(fee)
 
 
 def pay_interest(ledger: Ledger, days: float) -> Float64:

@@ -77,7 +77,7 @@ class Record:
         self._explain()
         everything = run.accounts()
         self.daily.append(daily_row(run, day, everything))
-        self.futures.append(futures_row(run, day, settle))
+        self.futures.append(futures_row(run, settle))
         settled = run.accounts(settle).equity
         self.agents.append(agents_row(run, before, everything, settled, self.statuses))
         self.flows.append(flows_row(run))

@@ -8,11 +8,10 @@ import numpy as np
 
 from crowdfall.agents.protocol import UNDERLYINGS, Account
 from crowdfall.engine.crowd import knocked_in
-from crowdfall.engine.futures import curve, spot
+from crowdfall.engine.futures import by_sort, month_share, spot
 from crowdfall.engine.run_state import Run
 from crowdfall.market.snapshot import GROUPS, INDICES
 from crowdfall.results.schema import CONTRACT_RANKS
-from crowdfall.rules.futures import contract_months, last_trading_day
 from crowdfall.types import Float64
 
 RESCUED = ("csi300", "csi500", "csi1000", "csi2000")
@@ -27,9 +26,8 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
         g = GROUPS.index(name)
         row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
         row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
-    months = _months(run, day)
-    basis = _curve(run, day, [last for _, last in months])
-    interest = open_interest(run)
+    basis = _basis(run)
+    interest = open_interest(run).sum(axis=2)
     for u, name in enumerate(UNDERLYINGS):
         for k, rank in enumerate(CONTRACT_RANKS):
             row[f"basis_{rank}_{name}"] = basis[:, u, k]
@@ -88,56 +86,49 @@ def _dispersion(run: Run, row: Row) -> None:
 
 
 def open_interest(run: Run) -> Float64:
-    """Return open interest in yuan, all months, (P, U): the first one moved by net longs."""
-    units = run.first_open_units + run.ledger.longs() - run.first_longs
-    return np.asarray(np.maximum(units, 0.0) * run.futures.price)
+    """Return open interest by month in yuan, (P, U, M).
+
+    Participants' longs, and the background's, count by the months that their sort of book holds;
+    what else was open at the start spreads as the market's.
+    """
+    futures, ledger = run.futures, run.ledger
+    longs = by_sort(ledger, np.maximum(ledger.units, 0.0))[:, :, :, None]
+    net = by_sort(ledger, ledger.units)[:, :, :, None]
+    mix = futures.mix[:, None, :]
+    by_month = (longs * mix).sum(axis=1) + np.maximum(-(net * mix).sum(axis=1), 0.0)
+    rest = (run.first_open_units - run.first_longs)[:, :, None]
+    units = rest * month_share(run.setting, futures.listed, futures.days) + by_month
+    return np.asarray(np.maximum(units, 0.0) * futures.points)
 
 
-def _curve(run: Run, day: int, lasts: list[Any]) -> Float64:
-    index = spot(run.prices, run.setting)
-    return curve(run.futures, run.ledger, run.setting, index, run.setting.days[day], lasts)
+def _basis(run: Run) -> Float64:
+    return np.asarray(run.futures.points / spot(run.prices, run.setting)[:, :, None] - 1.0)
 
 
-def _months(run: Run, day: int) -> list[tuple[str, Any]]:
-    today = run.setting.days[day]
-    return [
-        (f"{year % 100:02d}{month:02d}", last_trading_day(year, month))
-        for year, month in contract_months(today)
-    ]
-
-
-def futures_row(run: Run, day: int, settle: Float64) -> Row:
+def futures_row(run: Run, settle: Float64) -> Row:
     """Return the columns of ``futures``, (P, U, months); labels of the months as lists."""
-    setting = run.setting
-    months = _months(run, day)
-    lasts = [last for _, last in months]
-    basis = _curve(run, day, lasts)
-    index = spot(run.prices, setting)
-    close = index[:, :, None] * (1.0 + basis)
-    shift = settle / run.futures.price
-    share, volume = month_shares(run)
-    traded = run.tally.futures_bought + run.tally.futures_sold
+    futures = run.futures
+    traded = by_sort(run.ledger, run.tally.futures_bought + run.tally.futures_sold)
+    by_month = (traded[:, :, :, None] * futures.mix[:, None, :]).sum(axis=1)
     return {
-        "contract": [f"{u.upper()}{month}" for u in UNDERLYINGS for month, _ in months],
-        "underlying": [u for u in UNDERLYINGS for _ in months],
+        "contract": [f"{u.upper()}{code}" for u in UNDERLYINGS for code in futures.listed.codes],
+        "underlying": [u for u in UNDERLYINGS for _ in futures.listed.codes],
         "rank": [rank for _ in UNDERLYINGS for rank in CONTRACT_RANKS],
-        "settle": close * shift[:, :, None],
-        "close": close,
-        "basis": basis,
-        "volume": np.broadcast_to(volume, close.shape) + traded.sum(axis=1)[:, :, None] * share,
-        "open_interest": open_interest(run)[:, :, None] * share,
+        "settle": settle,
+        "close": futures.points.copy(),
+        "basis": _basis(run),
+        "volume": _calm_volume(run) + by_month,
+        "open_interest": open_interest(run),
     }
 
 
-def month_shares(run: Run) -> tuple[Float64, Float64]:
-    """Return the share of open interest, and the calm volume in yuan, by month, (U, 4)."""
-    share, volume = np.zeros((2, len(UNDERLYINGS), len(CONTRACT_RANKS)))
+def _calm_volume(run: Run) -> Float64:
+    """Return the volume of the snapshot by rank of the month, yuan, (U, M)."""
+    volume = np.zeros((len(UNDERLYINGS), len(CONTRACT_RANKS)))
     for u, name in enumerate(UNDERLYINGS):
         for k, quote in enumerate(run.setting.market.contracts(name)[: len(CONTRACT_RANKS)]):
-            points = quote.multiplier * quote.close
-            share[u, k] = quote.open_interest * points
-            volume[u, k] = quote.volume * points
-    return share / np.maximum(share.sum(axis=1, keepdims=True), 1.0), volume
+            volume[u, k] = quote.volume * quote.multiplier * quote.close
+    return volume
 
 
 def agents_row(

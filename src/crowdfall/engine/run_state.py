@@ -9,8 +9,16 @@ import numpy as np
 from crowdfall.agents.protocol import Account
 from crowdfall.engine import kernels
 from crowdfall.engine.crowd import Book, Member, first_rows, gather
-from crowdfall.engine.futures import hedge_short, open_futures, spot
-from crowdfall.engine.ledger import Ledger, open_ledger, value_books
+from crowdfall.engine.futures import (
+    by_book,
+    hedge_short,
+    list_months,
+    open_futures,
+    roll,
+    roll_turnover,
+    spot,
+)
+from crowdfall.engine.ledger import Ledger, charge_roll, open_ledger, value_books
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
@@ -48,9 +56,24 @@ class Run:
         """Return the number of paths in the block."""
         return len(self.prices.market)
 
-    def basis_ratio(self) -> Float64:
+    def main_basis(self) -> Float64:
         """Return futures / spot - 1 of the main contracts, (P, U)."""
         return np.asarray(self.futures.price / spot(self.prices, self.setting) - 1.0)
+
+    def basis_ratio(self) -> Float64:
+        """Return futures / spot - 1 of the months each book holds, (P, R, U)."""
+        held = by_book(self.futures, self.ledger, self.futures.points)
+        return np.asarray(held / spot(self.prices, self.setting)[:, None, :] - 1.0)
+
+    def roll(self, day: int, bar: int) -> tuple[Float64, Float64]:
+        """Roll positions to later months; return the pressure (P, U, M) and the fees (P, R)."""
+        before = self.futures.mix
+        if bar == 0:
+            list_months(self.futures, self.prices, self.ledger, self.setting, day)
+            before = self.futures.mix
+        pressure = roll(self.futures, self.ledger, self.setting, (bar + 1) / self.setting.bars)
+        turned = roll_turnover(before, self.futures.mix)
+        return pressure, charge_roll(self.ledger, self.futures.points, turned, self.setting)
 
     def update_levels(self) -> None:
         """Set the index levels of the groups from the prices."""
@@ -72,7 +95,8 @@ class Run:
         filled = np.where(ordered > 0.0, sold.sum(axis=2) / np.maximum(ordered, 1.0), 0.0)
         share = orders.share.max(axis=2) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
         hedged = self.ledger.hedge_mix.any(axis=1)
-        short = np.maximum(-self.ledger.units, 0.0) * self.futures.price[:, None, :]
+        held = by_book(self.futures, self.ledger, self.futures.points)
+        short = np.maximum(-self.ledger.units, 0.0) * held
         return np.asarray(short * (share * hedged)[:, :, None])
 
     def bought_by(self, name: str) -> Float64:
@@ -88,16 +112,18 @@ class Run:
         ``settle`` marks futures to settlement instead of the last price.
         """
         ledger = self.ledger
+        held = by_book(self.futures, ledger, self.futures.points)
         value = np.where(ledger.capped, ledger.stock_value, ledger.group_value.sum(axis=2))
         equity = value + ledger.cash
         if settle is not None:
-            equity = equity + (ledger.units * (settle - self.futures.price)[:, None, :]).sum(axis=2)
+            settled = by_book(self.futures, ledger, settle)
+            equity = equity + (ledger.units * (settled - held)).sum(axis=2)
         nav = np.where(ledger.capital > 0.0, equity / np.maximum(ledger.capital, 1.0), 1.0)
         return Account(
             equity=equity,
             stock_value=value,
             group_value=ledger.group_value,
-            futures=ledger.units * self.futures.price[:, None, :],
+            futures=ledger.units * held,
             cash=ledger.cash,
             nav=nav,
             drawdown=np.maximum(0.0, 1.0 - nav / ledger.peak_nav),
@@ -119,7 +145,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
     prices = first_prices(setting, first_path, paths)
     futures = open_futures(prices, setting)
     members, positions = gather(setting, first_path, paths)
-    ledger = open_ledger(positions, futures.price, setting)
+    ledger = open_ledger(positions, futures, setting)
     futures.first_short = hedge_short(ledger)
     terms, channels = setting.scenario.impact, setting.scenario.channels
     replay = setting.scenario.clock.mode == "replay"

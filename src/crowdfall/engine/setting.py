@@ -14,7 +14,7 @@ from crowdfall.engine.costs import Costs, costs_on
 from crowdfall.engine.limits import suspended_on
 from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
-from crowdfall.market.snapshot import GROUPS, FuturesQuote, Market
+from crowdfall.market.snapshot import GROUPS, Market
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Bool, Float64, Int64
 
@@ -34,8 +34,7 @@ class Setting:
 
     ``slope`` (N,): loading on the market factor; ``index_weight`` (N,): weight in the index of
     the stock's own group (equal in micro-cap, by float in the tail); ``suspended`` (T, N): stocks
-    that do not trade; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year and
-    ``tenor`` years of the main contract.
+    that do not trade; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year.
     """
 
     scenario: Scenario
@@ -54,8 +53,6 @@ class Setting:
     costs: Costs
     open_interest: Float64
     carry: Float64
-    tenor: float
-    first_basis: Float64
 
     @property
     def bars(self) -> int:
@@ -88,10 +85,7 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
     slope = loading * stocks.beta
     weight = _index_weights(ordered, edges)
     float_cap = np.add.reduceat(stocks.free_float_cap, edges[:-1])
-    main = [_main_quote(ordered, scenario, u) for u in UNDERLYINGS]
-    tenor = (main[0].last_trading_day - scenario.clock.start).days / 365
     carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im])
-    basis = np.array([np.log1p(quote.basis) for quote in main])
     return Setting(
         scenario=scenario,
         market=ordered,
@@ -109,8 +103,6 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
         costs=costs_on(scenario.clock.start),
         open_interest=np.array([_open_interest(ordered, u) for u in UNDERLYINGS]),
         carry=carry,
-        tenor=tenor,
-        first_basis=basis - carry * tenor,
     )
 
 
@@ -153,13 +145,6 @@ def _check(market: Market, scenario: Scenario) -> None:
             raise MarketError("not_a_number", column=item.name, symbol=symbol)
     if scenario.clock.mode == "free" and len(market.history.returns) < MIN_HISTORY:
         raise MarketError("short_history", count=len(market.history.returns), least=MIN_HISTORY)
-
-
-def _main_quote(market: Market, scenario: Scenario, underlying: str) -> FuturesQuote:
-    quotes = market.contracts(underlying)
-    quarterly = [q for q in quotes if q.last_trading_day.month % 3 == 0]
-    later = [q for q in quarterly if q.last_trading_day > scenario.clock.end]
-    return (later or quarterly or list(quotes))[0 if later else -1]
 
 
 def _open_interest(market: Market, underlying: str) -> float:

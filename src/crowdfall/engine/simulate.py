@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crowdfall.engine.close import close_day
-from crowdfall.engine.futures import last_hour
+from crowdfall.engine.futures import add_to_settlement
 from crowdfall.engine.record import Record, tables
 from crowdfall.engine.run_state import Run, open_run
 from crowdfall.engine.setting import Setting
@@ -52,7 +52,6 @@ def play_day(run: Run, record: Record, day: int) -> None:
     record.open_session(run, day)
     for bar in range(setting.bars):
         step(run, day, bar)
-        if bar >= setting.bars - last_hour(setting):
-            run.futures.settle_sum += run.futures.price
+        add_to_settlement(run.futures, run.prices, setting, bar)
     before = setting.days[day - 1] if day else setting.scenario.clock.start
     close_day(run, record, day, float((setting.days[day] - before).days))

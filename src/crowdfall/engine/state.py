@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crowdfall.engine.limits import log_limits
+from crowdfall.engine.months import Listing
 from crowdfall.engine.random import normals
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.market.snapshot import GROUPS
@@ -75,14 +76,32 @@ class Prices:
 
 @dataclass(kw_only=True)
 class FuturesState:
-    """Main contracts. ``gap`` (P, U): log basis beyond the carry; ``price``: points."""
+    """Listed months. ``gap`` (P, U, M): log basis beyond the carry; ``points``: prices.
 
+    ``days`` (M,) to expiry at the last move; ``mix`` (S, M): how traders' and hedgers' positions
+    spread over months; ``flow`` (P, S, U): net orders of the last bar, yuan.
+    """
+
+    listed: Listing
+    days: Float64
+    mix: Float64
     gap: Float64
-    price: Float64
+    points: Float64
     settle_sum: Float64
+    index_sum: Float64  # (P, U), for the final settlement
     previous_settle: Float64
     first_short: Float64
-    flow: Float64  # net order flow of the last bar, yuan
+    flow: Float64
+
+    @property
+    def price(self) -> Float64:
+        """Return the points of the main contracts, (P, U)."""
+        return self.points[:, :, self.listed.main]
+
+    @property
+    def main_gap(self) -> Float64:
+        """Return the gap of the main contracts, (P, U)."""
+        return self.gap[:, :, self.listed.main]
 
 
 def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:

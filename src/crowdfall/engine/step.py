@@ -22,7 +22,7 @@ from crowdfall.agents.protocol import Account, View
 from crowdfall.engine import kernels
 from crowdfall.engine.crowd import Book, account, empty_orders, enter, suspend_sales
 from crowdfall.engine.depth import believe, calm, dislocate, locked_small, set_depth
-from crowdfall.engine.futures import move_basis, spot
+from crowdfall.engine.futures import by_book, by_sort, move_months, spot
 from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
@@ -75,7 +75,7 @@ def view(run: Run, day: int, bar: int, everything: Account) -> View:
         locked=prices.locked_share,
         locked_small=locked_small(prices, setting),
         calm=calm(prices, setting),
-        basis=run.futures.gap,
+        basis=run.futures.main_gap,
         spot=spot(prices, setting),
         rescue=run.rescue,
         own=everything,
@@ -198,25 +198,29 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
         scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
     )  # fmt: skip
     costs = charge(ledger, scratch.bought, scratch.sold, setting)
-    before, gap_before = run.futures.price, run.basis_ratio()
+    pressure, fees = run.roll(day, bar)
+    points, gap_before = run.futures.points, run.basis_ratio()
+    before = by_book(run.futures, ledger, points)
     run.update_levels()
     if run.solving:
         check_pin(run, day, bar)
-    run.futures.flow = orders.futures.sum(axis=1)
-    years = setting.tenor - (setting.days[day] - setting.scenario.clock.start).days / 365
-    run.futures.price = move_basis(run.futures, ledger, run.prices, setting, years)
-    gain = mark_futures(ledger, run.futures.price - before)
+    run.futures.flow = by_sort(ledger, orders.futures)
+    run.futures.points = move_months(
+        run.futures, ledger, run.prices, setting, pressure, (bar + 1) / setting.bars
+    )
+    after = by_book(run.futures, ledger, run.futures.points)
+    gain = mark_futures(ledger, after - before)
     by_basis = basis_part(run, gap_before)
-    traded, fees = trade_futures(ledger, orders.futures, before, run.futures.price, setting)
-    run.tally.add_bar(scratch, orders, traded, costs + fees, gain, by_basis)
+    traded, paid = trade_futures(ledger, orders.futures, before, after, setting)
+    run.tally.add_bar(scratch, orders, traded, costs + fees + paid, gain, by_basis)
     run.witness.see_trades(run, bar, traded)
 
 
 def basis_part(run: Run, before: Float64) -> Float64:
     """Return the part of this bar's futures gain that the basis made, (P, R, U)."""
     units = run.ledger.units
-    change = (run.basis_ratio() - before) * spot(run.prices, run.setting)
-    return np.asarray(units * change[:, None, :])
+    change = (run.basis_ratio() - before) * spot(run.prices, run.setting)[:, None, :]
+    return np.asarray(units * change)
 
 
 def observe(run: Run, bar: int) -> None:

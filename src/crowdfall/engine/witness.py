@@ -94,7 +94,7 @@ class Witness:
         self.group[entry] = prices.group
         np.add(prices.fast, prices.slow, out=self.moved[entry])
         self.level[entry] = prices.level
-        self.basis[entry] = run.basis_ratio()
+        self.basis[entry] = run.main_basis()
 
     def exchanges(self) -> Float64:
         """Return who sold to whom, yuan (P, M + 1, M + 1, G + U): seller, buyer, place.

@@ -111,8 +111,43 @@ class Basis:
         0.86, "decay of a discount", unit="per day", source=PROTOTYPE, low=0.05, high=5.0
     )
     premium_decay: float = parameter(
-        4.0, "decay of a premium", unit="per day", source="design:model 1 a.3", low=0.2, high=20.0
+        4.0, "decay of a premium", unit="per day", source="design:model 1 a.3", low=0.0, high=20.0
     )
+    calendar_pull: float = parameter(
+        4.0, "pull of a month towards the common gap, which explains 96% of daily changes",
+        unit="per day", source="assumption (2-10)", low=0.0, high=50.0,
+    )  # fmt: skip
+    oi_life: float = parameter(
+        156.0, "days to expiry over which open interest fades", unit="days",
+        source="IC and IM contracts 2023-01 to 2024-02-02 (scripts/fit_futures.py)",
+        low=10.0, high=2000.0,
+    )  # fmt: skip
+    quarter_weight: float = parameter(
+        2.81, "open interest of a quarter over that of another month",
+        source="IC and IM contracts 2023-01 to 2024-02-02 (scripts/fit_futures.py)",
+        low=0.1, high=20.0,
+    )  # fmt: skip
+    hedger_quarters: float = parameter(
+        2.0, "further lean of hedged books to quarters", source="assumption (1-5)",
+        low=0.2, high=20.0,
+    )  # fmt: skip
+    roll_days: float = parameter(
+        5.2, "calendar days before expiry over which positions leave a month", unit="days",
+        source="IC and IM contracts 2023-01 to 2024-02-02 (scripts/fit_futures.py)",
+        low=1.5, high=40.0,
+    )  # fmt: skip
+    roll_pressure: float = parameter(
+        0.03, "share of a roll that finds no opposite roller", source="assumption (0-0.1)",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    arbitrage_lock: float = parameter(
+        2.0, "log arbitrage lost per unit share of locked stocks under the index",
+        source="assumption (0-6)", low=0.0, high=20.0,
+    )  # fmt: skip
+    arbitrage_fall: float = parameter(
+        0.2, "log arbitrage lost per 5% of three-day fall beyond 3%", source="assumption (0-1)",
+        low=0.0, high=5.0,
+    )  # fmt: skip
     carry_ic: float = parameter(
         -0.06, "calm carry of IC", unit="per year",
         source="quarter contracts 10-11 January 2024 (K12b)", low=-0.3, high=0.1,

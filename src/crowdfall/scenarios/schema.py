@@ -72,6 +72,9 @@ class Channels:
     value_demand: bool = True
     backstop: bool = True
     futures_transfer: bool = True
+    month_flows: bool = True
+    futures_roll: bool = True
+    locked_arbitrage: bool = True
     price_limits: bool = True
     sell_ban: bool = True
 
