@@ -44,6 +44,7 @@ class DmaState:
     forced: Float64
     called: Bool
     topped_up: Bool
+    broker_paid: Float64  # into swaps under zero, so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +133,7 @@ class Dma:
         state = DmaState(
             cells=cells, stop=self._stop(margin, [s for _, _, s in grid]),
             voluntary=none.copy(), forced=none.copy(),
-            called=np.zeros(wide, bool), topped_up=np.zeros(wide, bool),
+            called=np.zeros(wide, bool), topped_up=np.zeros(wide, bool), broker_paid=none.copy(),
         )  # fmt: skip
         return positions, state
 
@@ -147,7 +148,7 @@ class Dma:
         return Orders(
             sell_share=np.repeat(share[:, :, None], groups, axis=2),
             follow_wanted=np.where(forced, 0.35, 0.15),
-            forced=forced,
+            forced=forced.astype(float),
         )
 
     def plan(self, view: View, state: DmaState) -> Plan:
@@ -156,8 +157,10 @@ class Dma:
         held = own.stock_value > 1.0
         ratio = np.where(held, own.equity / np.maximum(own.stock_value, 1.0), np.inf)
         state.voluntary = self._voluntary(own.drawdown, ratio, state)
+        broker = _borne(own.equity, state)
+        notices = _notices(broker > 0.0, "broker_shortfall", broker, state.cells)
         if not self.margin_rules:
-            return Plan()
+            return Plan(broker=broker, notices=notices)
         called = held & (ratio < self.top_up_line)
         top_up = called & ~state.topped_up & (ratio > self.hopeless_line)
         gap = self.initial_margin * own.stock_value - own.equity
@@ -166,12 +169,12 @@ class Dma:
         kept = kept_share(own.equity + capital, own.stock_value, 1.0 / self.initial_margin)
         left = np.clip(np.where(ratio < self.liquidation_line, 0.0, kept), 0.01, 1.0)
         state.forced = np.where(called, -1.5 * self.urgency * np.log(left), 0.0)
-        notices = _notices(called & ~state.called, "margin_call", gap, state.cells)
+        notices += _notices(called & ~state.called, "margin_call", gap, state.cells)
         notices += _notices(top_up, "top_up", capital, state.cells)
         state.called = called
         status = np.where(~held, "closed", np.where(called, "called", "open"))
         status = np.where((state.forced > 0) & held, "forced", status)
-        return Plan(capital=capital, notices=notices, status=status.tolist())
+        return Plan(capital=capital, broker=broker, notices=notices, status=status.tolist())
 
     def _stop(self, margin: Float64, starts: list[str]) -> Float64:
         patient = np.array([start.endswith("patient") for start in starts])
@@ -183,6 +186,13 @@ class Dma:
         rate = np.where(drawdown > state.stop, np.maximum(rate, 0.0), 0.0)
         near = (ratio > self.top_up_line) & (ratio < self.warning_line) & self.margin_rules
         return np.where(near, np.maximum(rate, self.cut_rate), rate)
+
+
+def _borne(equity: Float64, state: DmaState) -> Float64:
+    """Return what the broker pays into swaps under zero, or takes back of it, (P, R)."""
+    paid = np.where(equity < 0.0, -equity, -np.minimum(equity, state.broker_paid))
+    state.broker_paid = np.maximum(state.broker_paid + paid, 0.0)
+    return np.asarray(paid)
 
 
 def _notices(where: Bool, kind: str, amount: Float64, cells: tuple[str, ...]) -> list[Notice]:

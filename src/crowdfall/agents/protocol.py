@@ -10,6 +10,7 @@ Shapes: P paths, R own books (cells), G size groups, U underlyings (ic, im), N s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,7 +19,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from crowdfall.market.snapshot import Market
-from crowdfall.types import Bool, Float64, Int64
+from crowdfall.types import Float64, Int64
 
 UNDERLYINGS: Final = ("ic", "im")
 GROUP_OF: Final = (1, 2)
@@ -101,6 +102,30 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PolicyInForce:
+    """The levers that bind one participant in a bar; the defaults are those of no policy.
+
+    ``no_new_shorts``: share of its new short futures that is refused; ``leverage_cap``: highest
+    stock value over equity of a DMA book; ``new_money``: client money may enter DMA;
+    ``notional_capped``: DMA notional may not grow; ``lines``: multiple of every liquidation line;
+    ``extra_days``: sessions added to every top-up deadline; ``lending``: share of stock lending
+    that still works; ``listings``: share of new listings that go on.
+    """
+
+    no_new_shorts: float = 0.0
+    leverage_cap: float = math.inf
+    new_money: bool = True
+    notional_capped: bool = False
+    lines: float = 1.0
+    extra_days: int = 0
+    lending: float = 1.0
+    listings: float = 1.0
+
+
+NO_POLICY: Final = PolicyInForce()
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """What everybody may know before a bar.
 
@@ -108,7 +133,8 @@ class View:
     its lower limit, ``locked_small`` (P,) the same below CSI 500; ``calm`` (P, G): share of
     stress that a credible rescue leaves, 1 without one; ``basis`` (P, U): log gap of the main
     contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
-    (P, G): yuan bought by the national team in the bar before.
+    (P, G): yuan bought by the national team in the bar before; ``level`` (P, G): size-group
+    indices over their first level; ``policy``: the levers that bind this participant.
     """
 
     date: date
@@ -122,7 +148,9 @@ class View:
     basis: Float64
     spot: Float64
     rescue: Float64
+    level: Float64
     own: Account
+    policy: PolicyInForce = NO_POLICY
 
     @property
     def dt(self) -> float:
@@ -137,7 +165,7 @@ class Orders:
     ``sell_share`` (P, R, G): fraction of sellable stock in each group; ``sell`` and ``buy``
     (P, R, G): yuan, spread over the group by holding and by free float; ``futures`` (P, R, U):
     yuan, + to buy; ``follow_wanted`` (P, R): how much of a hedge follows wanted instead of filled
-    sales; ``forced`` (P, R): sold by the broker.
+    sales; ``forced`` (P, R): share of the sales that a broker or lender forces.
     """
 
     sell_share: Float64 | None = None
@@ -145,7 +173,7 @@ class Orders:
     buy: Float64 | None = None
     futures: Float64 | None = None
     follow_wanted: Float64 | None = None
-    forced: Bool | None = None
+    forced: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,9 +188,16 @@ class Notice:
 
 @dataclass(kw_only=True)
 class Plan:
-    """What a participant changes at the close: ``capital`` (P, R) is put in (+) or out (-)."""
+    """What a participant changes at the close, yuan (P, R).
+
+    ``capital`` is put in beside what was invested (a top-up: the nav answers); ``flow`` is client
+    money in (+) or out (-) at the day's nav, which stays; ``broker`` is paid in by the broker for
+    a swap under zero (+), or taken back by it (-).
+    """
 
     capital: Float64 | None = None
+    flow: Float64 | None = None
+    broker: Float64 | None = None
     notices: list[Notice] = field(default_factory=list)
     status: list[list[str]] | None = None  # (P, R)
 

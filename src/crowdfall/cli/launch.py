@@ -18,6 +18,7 @@ from crowdfall.i18n import language, translate
 if TYPE_CHECKING:
     from crowdfall.market.snapshot import Market
     from crowdfall.results.store import RunFolder
+    from crowdfall.scenarios.schema import Scenario
 
 RUNS: Final = Path("runs")
 """Where runs go that are not told where."""
@@ -59,6 +60,7 @@ def play(order: Order) -> RunFolder:
     if order.out is not None:
         check_free(order.out)
     scenario = load(order.scenario, list(order.overrides))
+    tell_moved(scenario)
     market = load_market(order.market)
     name = run_id(
         scenario=scenario.digest, market=market.digest, seed=order.seed, paths=order.paths,
@@ -75,6 +77,17 @@ def play(order: Order) -> RunFolder:
             market, scenario, paths=order.paths, seed=order.seed, workers=workers, out=out,
             progress=show,
         )  # fmt: skip
+
+
+def tell_moved(scenario: Scenario) -> None:
+    """Say on stderr which policies wait for the next session, unless quiet."""
+    from crowdfall.scenarios.policies import moved
+
+    if said.quiet:
+        return
+    for event, first in moved(scenario):
+        title = {"title": event.title, "title_zh": event.title_zh or event.title}
+        typer.echo(translate("cli.policy_moved", **title, start=event.start, first=first), err=True)
 
 
 def _place(name: str, fresh: bool) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from crowdfall.cli import options
+from crowdfall.cli.launch import tell_moved
 from crowdfall.cli.said import said
 from crowdfall.cli.tables import print_json, print_table
 from crowdfall.i18n import language, translate
@@ -83,4 +84,5 @@ def check(
     if as_json:
         print_json({"name": resolved.name, "digest": resolved.digest, "ok": True})
     elif not said.quiet:
+        tell_moved(resolved)
         typer.echo(translate("cli.scenario_ok", name=resolved.name, digest=resolved.digest))

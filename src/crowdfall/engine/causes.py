@@ -425,6 +425,7 @@ RULES: Final[dict[str | tuple[str, str], Rule]] = {
     "margin_call": losses,
     "stop_loss": losses,
     "redemption": losses,
+    "broker_shortfall": same_book("margin_call"),
     "top_up": same_book("margin_call"),
     "forced_sale": same_book("margin_call"),
     "locked_out": locked_stocks,

@@ -11,10 +11,14 @@ from crowdfall.engine.crowd import Member, account
 from crowdfall.engine.depth import recognise
 from crowdfall.engine.futures import settlement
 from crowdfall.engine.ledger import pay_interest, value_books
+from crowdfall.engine.policies import in_force
 from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
 from crowdfall.errors import RunError
+
+LEAST_NAV = 0.05
+"""Units are not sold below this nav: money into a wiped-out product would own all of it."""
 
 
 def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
@@ -40,7 +44,8 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     record.see_session(run, day)
     public = view(run, day, run.setting.bars, everything)
     for member in run.members:
-        seen = replace(public, own=account(member, everything))
+        rules = in_force(run.setting, day, run.setting.bars - 1, member.name)
+        seen = replace(public, own=account(member, everything), policy=rules)
         plan = member.terms.plan(seen, member.state)
         _apply(run, record, member, plan, day)
     recognise(run.prices)
@@ -53,10 +58,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
 def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int) -> None:
     statuses = None
     if plan is not None:
-        if plan.capital is not None:
-            run.ledger.cash[:, member.rows] += plan.capital
-            run.ledger.capital[:, member.rows] += plan.capital
-            run.tally.capital[:, member.rows] += plan.capital
+        _move_money(run, member.rows, plan)
         for notice in plan.notices:
             run.calls[notice.path] += notice.kind == "margin_call"
             record.event(
@@ -65,3 +67,6 @@ def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int
             )  # fmt: skip
         statuses = plan.status
     record.status(member.rows, statuses)
+
+LEAST_NAV = 0.05
+"""Units are not sold below this nav: money into a wiped-out product would own all of it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import date
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
 from crowdfall.scenarios.inputs import rescue_schedule
 from crowdfall.scenarios.schema import Agents
-from crowdfall.types import Bool, Float64, Int64
+from crowdfall.types import Float64, Int64
 
 
 @dataclass(kw_only=True)
@@ -47,7 +46,7 @@ class Book:
     buy: Float64
     futures: Float64
     follow_wanted: Float64
-    forced: Bool
+    forced: Float64
 
 
 def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member], list[Positions]]:
@@ -106,7 +105,7 @@ def empty_orders(paths: int, books: int, groups: int) -> Book:
         buy=np.zeros((paths, books, groups)),
         futures=np.zeros((paths, books, len(UNDERLYINGS))),
         follow_wanted=np.zeros((paths, books)),
-        forced=np.zeros((paths, books), bool),
+        forced=np.zeros((paths, books)),
     )
 
 
@@ -125,22 +124,6 @@ def enter(book: Book, rows: slice, orders: Orders, sellable: Float64) -> None:
         book.follow_wanted[:, rows] = orders.follow_wanted
     if orders.forced is not None:
         book.forced[:, rows] = orders.forced
-
-
-def suspend_sales(
-    book: Book, members: Sequence[Member], setting: Setting, day: date, bar: int
-) -> None:
-    """Take away the share of sales that a ban in force suspends."""
-    if not setting.scenario.channels.sell_ban:
-        return
-    for event in setting.scenario.policy:
-        last = event.end or event.start
-        eighth = bar * 8 // setting.bars
-        begun = day > event.start or (day == event.start and eighth >= event.start_bar)
-        if event.kind != "sell_ban" or not (begun and day <= last):
-            continue
-        for member in members:
-            book.share[:, member.rows] *= 1.0 - event.shares.get(member.name, 0.0)
 
 
 def knocked_in(members: Sequence[Member]) -> Float64 | None:

@@ -16,6 +16,7 @@ from crowdfall.engine.run_state import Run
 from crowdfall.engine.trail import Trail
 from crowdfall.engine.witness import SIZES, Sight
 from crowdfall.market.snapshot import GROUPS
+from crowdfall.scenarios.policies import first_session
 from crowdfall.types import Bool
 
 FALL: Final = 0.01
@@ -45,10 +46,11 @@ def policy_events(run: Run, trail: Trail, day: int) -> None:
     """Write the policies that begin this session."""
     today = run.setting.days[day]
     for event in run.setting.scenario.policy:
-        if event.start == today:
+        if first_session(event) == today:
+            bar = event.start_bar if event.start == today else 0
             size = max(event.shares.values(), default=0.0)
             for p in range(run.paths):
-                trail.write(p, day, event.start_bar, "policy", event.title, "policy", size)
+                trail.write(p, day, bar, "policy", event.title, "policy", size)
 
 
 def session_events(run: Run, trail: Trail, day: int, sight: Sight) -> None:

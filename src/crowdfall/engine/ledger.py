@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.agents.protocol import Positions
+from crowdfall.engine.costs import Costs
 from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import FuturesState
@@ -50,6 +51,7 @@ class Ledger:
     background_units: Float64
     fees: Float64
     interest: Float64
+    broker_paid: Float64  # (P, R) by brokers into swaps under zero, so far
 
     @property
     def uncapped(self) -> Int64:
@@ -69,7 +71,8 @@ class Ledger:
 
     def cash_total(self) -> Float64:
         """Return all cash (P,): constant but for capital put in."""
-        return np.asarray(self.cash.sum(axis=1) + self.background_cash + self.fees + self.interest)
+        ours = self.cash.sum(axis=1) - self.broker_paid.sum(axis=1)
+        return np.asarray(ours + self.background_cash + self.fees + self.interest)
 
 
 def open_ledger(positions: list[Positions], months: FuturesState, setting: Setting) -> Ledger:
@@ -107,6 +110,7 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
         background_units=-units.sum(axis=1),
         fees=np.zeros(paths),
         interest=np.zeros(paths),
+        broker_paid=np.zeros((paths, books)),
     )
 
 
@@ -143,9 +147,8 @@ def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) 
     )  # fmt: skip
 
 
-def charge(ledger: Ledger, bought: Float64, sold: Float64, setting: Setting) -> Float64:
+def charge(ledger: Ledger, bought: Float64, sold: Float64, costs: Costs) -> Float64:
     """Book stock trades (P, R, G), yuan, and their costs; return the costs, (P, R)."""
-    costs = setting.costs
     cost = bought.sum(axis=2) * costs.buy + sold.sum(axis=2) * costs.sell
     net = sold.sum(axis=2) - bought.sum(axis=2)
     ledger.cash += net - cost

@@ -47,8 +47,7 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
     row["margin_calls"] = run.calls.copy()
     row["forced_sales"] = tally.forced.sum(axis=1)
     row["unfilled_sales"] = tally.left.sum(axis=(1, 2))
-    swaps = everything.equity[:, _rows(run, "dma")]
-    row["broker_shortfall"] = np.maximum(0.0, -swaps).sum(axis=1)
+    row["broker_shortfall"] = run.ledger.broker_paid.sum(axis=1)
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
     for index in RESCUED:
         row[f"rescue_{index}"] = team[:, GROUPS.index(index)]

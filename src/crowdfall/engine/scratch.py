@@ -110,7 +110,7 @@ class Tally:
         self.bought += scratch.bought
         self.sold += scratch.sold
         self.wanted_bought += orders.buy
-        self.forced += np.where(orders.forced, scratch.sold.sum(axis=2), 0.0)
+        self.forced += orders.forced * scratch.sold.sum(axis=2)
         self.futures_bought += np.maximum(traded, 0.0)
         self.futures_sold += np.maximum(-traded, 0.0)
         self.costs += costs

@@ -20,10 +20,11 @@ import numpy as np
 
 from crowdfall.agents.protocol import Account, View
 from crowdfall.engine import kernels
-from crowdfall.engine.crowd import Book, account, empty_orders, enter, suspend_sales
+from crowdfall.engine.crowd import Book, account, empty_orders, enter
 from crowdfall.engine.depth import believe, calm, dislocate, locked_small, set_depth
 from crowdfall.engine.futures import by_book, by_sort, move_months, spot
 from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
+from crowdfall.engine.policies import costs_in_force, in_force, restrict
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.targets import draw_bars
@@ -54,11 +55,12 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
     orders = empty_orders(*ledger.group_value.shape)
     for member in run.members:
         rows = member.rows
-        seen = replace(public, own=account(member, everything))
+        rules = in_force(setting, day, bar, member.name)
+        seen = replace(public, own=account(member, everything), policy=rules)
         decision = member.terms.decide(seen, member.state)
         if decision is not None:
             enter(orders, rows, decision, ledger.sellable[:, rows])
-    suspend_sales(orders, run.members, setting, setting.days[day], bar)
+    restrict(run, orders, day, bar)
     run.scratch.collect(orders, ledger, prices, setting)
     return orders
 
@@ -78,6 +80,7 @@ def view(run: Run, day: int, bar: int, everything: Account) -> View:
         basis=run.futures.main_gap,
         spot=spot(prices, setting),
         rescue=run.rescue,
+        level=prices.level,
         own=everything,
     )
 
@@ -197,7 +200,7 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
         setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_sales, orders.buy,
         scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
     )  # fmt: skip
-    costs = charge(ledger, scratch.bought, scratch.sold, setting)
+    costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)
     points, gap_before = run.futures.points, run.basis_ratio()
     before = by_book(run.futures, ledger, points)

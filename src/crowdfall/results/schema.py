@@ -18,7 +18,7 @@ EVENT_KINDS: Final = (
     "start", "news", "good_news", "policy", "index_fall", "index_rise", "limit_lock",
     "basis_gap", "basis_back", "sale", "purchase", "futures_sale", "futures_purchase",
     "forced_sale", "rescue", "knock_in", "margin_call", "top_up", "stop_loss", "locked_out",
-    "redemption",
+    "redemption", "broker_shortfall",
 )  # fmt: skip
 ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue")
 """Kinds that come from outside: the state at the start, the factors that follow an index path or
@@ -87,7 +87,7 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
         ("margin_calls", "calls", "fund cells called at this close"),
         ("forced_sales", "yuan", "filled sales that brokers forced"),
         ("unfilled_sales", "yuan", "orders to sell not filled, at most what is still held"),
-        ("broker_shortfall", "yuan", "equity below zero of DMA books, borne by their brokers"),
+        ("broker_shortfall", "yuan", "paid by brokers so far for swaps under zero"),
     ):
         columns.append(Column(name, "int" if unit == "calls" else "float", unit, meaning, why_not))
     for index in ("csi300", "csi500", "csi1000", "csi2000"):

@@ -7,6 +7,7 @@ from datetime import date
 
 from crowdfall.data.calendar import is_session, sessions_between
 from crowdfall.errors import ScenarioError
+from crowdfall.scenarios.policies import check_policies
 from crowdfall.scenarios.schema import Agents, Scenario
 
 AGENT_NAMES = tuple(item.name for item in fields(Agents))
@@ -27,7 +28,7 @@ def check(scenario: Scenario) -> None:
     if clock.mode == "replay":
         _check_replay(scenario)
     _check_profiles(scenario)
-    _check_policy(scenario)
+    check_policies(scenario, AGENT_NAMES)
     for halt in scenario.suspension:
         if halt.end < halt.start:
             raise ScenarioError(
@@ -69,22 +70,3 @@ def _check_profiles(scenario: Scenario) -> None:
             raise ScenarioError("bad_profile", key=key, value=list(profile))
         if abs(sum(profile) - 1.0) > 1e-6:
             raise ScenarioError("profile_sum", key=key, total=sum(profile))
-
-
-def _check_policy(scenario: Scenario) -> None:
-    for event in scenario.policy:
-        if event.end is not None and event.end < event.start:
-            raise ScenarioError("policy_end", title=event.title, start=event.start, end=event.end)
-        if not 0 <= event.start_bar < 8:
-            raise ScenarioError(
-                "out_of_range", key="policy.start_bar", value=event.start_bar, low=0, high=7,
-                unit="eighth of a session",
-            )  # fmt: skip
-        for name, share in event.shares.items():
-            key = f"policy.shares.{name}"
-            if name not in AGENT_NAMES:
-                raise ScenarioError("unknown_agent", name=name, known=", ".join(AGENT_NAMES))
-            if not 0.0 <= share <= 1.0:
-                raise ScenarioError(
-                    "out_of_range", key=key, value=share, low=0, high=1, unit="fraction"
-                )

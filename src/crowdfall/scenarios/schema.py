@@ -20,6 +20,11 @@ from crowdfall.market.impact import Basis, Impact
 from crowdfall.parameters import parameter
 
 Mode = Literal["replay", "free"]
+PolicyKind = Literal[
+    "sell_ban", "no_new_shorts", "net_sell_limit", "dma_leverage_cap", "dma_no_new_money",
+    "dma_notional_cap", "stamp_duty", "liquidation_lines", "top_up_time", "lending_stop",
+    "ipo_pause", "notice",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,7 @@ class Channels:
     locked_arbitrage: bool = True
     price_limits: bool = True
     sell_ban: bool = True
+    policies: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +124,14 @@ class Agents:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A dated policy. ``sell_ban`` suspends a share of the named participants' sales."""
+    """A dated policy. Dated on a day without a session it takes effect at the next one.
 
-    kind: Literal["sell_ban", "notice"]
+    ``shares`` names whom it binds and how far (0 to 1); empty binds everybody. ``value`` is the
+    lever's number: what ``scenarios.policies`` says for each kind. Without an ``end`` a sell ban
+    and a limit on net selling last one session, everything else to the end of the run.
+    """
+
+    kind: PolicyKind
     start: date
     title: str
     source: str
@@ -128,6 +139,7 @@ class Policy:
     end: date | None = None
     start_bar: int = 0
     shares: dict[str, float] = field(default_factory=dict)
+    value: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,107 @@
+"""What each kind of policy does, the number it wants, and from which session it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from crowdfall.data.calendar import is_session, next_session
+from crowdfall.errors import ScenarioError
+from crowdfall.scenarios.schema import Policy, PolicyKind, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """What ``value`` means for a kind of policy: range and unit; ``default`` None: must be given.
+
+    ``one_day``: without an end it lasts one session instead of for good.
+    """
+
+    meaning: str
+    low: float = 0.0
+    high: float = 1.0
+    default: float | None = 1.0
+    one_day: bool = False
+
+
+LEVERS: Final[dict[PolicyKind, Lever]] = {
+    "sell_ban": Lever("suspends the shares named of the participants' sales", one_day=True),
+    "no_new_shorts": Lever("refuses the shares named of new short futures"),
+    "net_sell_limit": Lever("no net sales in the first and last eighth", one_day=True),
+    "dma_leverage_cap": Lever("highest stock value over equity of DMA books", 1.0, 10.0, None),
+    "dma_no_new_money": Lever("no client money enters DMA"),
+    "dma_notional_cap": Lever("DMA notional may not grow"),
+    "stamp_duty": Lever("stamp duty on sales, fraction", 0.0, 0.01, None),
+    "liquidation_lines": Lever("multiple of every liquidation line", 0.0, 1.0, None),
+    "top_up_time": Lever("sessions added to top-up deadlines", 0.0, 60.0, None),
+    "lending_stop": Lever("share of stock lending that stops"),
+    "ipo_pause": Lever("share of new listings that pause"),
+    "notice": Lever("dates the story"),
+}
+
+
+def first_session(event: Policy) -> date:
+    """Return the session at which a policy takes effect: its day, or the next session."""
+    return event.start if is_session(event.start) else next_session(event.start)
+
+
+def in_effect(event: Policy, day: date, eighth: int) -> bool:
+    """Say whether a policy holds in an eighth (0-7) of a session."""
+    first = first_session(event)
+    begins = event.start_bar if first == event.start else 0  # the hour was that of another day
+    last = event.end
+    if last is None and LEVERS[event.kind].one_day:
+        last = first
+    begun = day > first or (day == first and eighth >= begins)
+    return begun and (last is None or day <= last)
+
+
+def level(event: Policy) -> float:
+    """Return the lever's number, by default that of its kind."""
+    if event.value is not None:
+        return event.value
+    default = LEVERS[event.kind].default
+    return 1.0 if default is None else default
+
+
+def moved(scenario: Scenario) -> tuple[tuple[Policy, date], ...]:
+    """Return the policies dated on a day without a session, and the session they wait for."""
+    found = ((event, first_session(event)) for event in scenario.policy)
+    return tuple((event, first) for event, first in found if first != event.start)
+
+
+def check_policies(scenario: Scenario, names: tuple[str, ...]) -> None:
+    """Raise ScenarioError for a policy that can't be played; ``names``: known participants."""
+    for event in scenario.policy:
+        if event.end is not None and event.end < first_session(event):
+            raise ScenarioError(
+                "policy_end", title=event.title, start=first_session(event), end=event.end
+            )
+        if not 0 <= event.start_bar < 8:
+            raise ScenarioError(
+                "out_of_range", key="policy.start_bar", value=event.start_bar, low=0, high=7,
+                unit="eighth of a session",
+            )  # fmt: skip
+        lever = LEVERS[event.kind]
+        if event.value is None and lever.default is None:
+            raise ScenarioError(
+                "policy_value", title=event.title, kind=event.kind, low=lever.low, high=lever.high
+            )  # fmt: skip
+        if event.value is not None and not lever.low <= event.value <= lever.high:
+            raise ScenarioError(
+                "out_of_range", key="policy.value", value=event.value, low=lever.low,
+                high=lever.high, unit=lever.meaning,
+            )  # fmt: skip
+        _check_shares(event, names)
+
+
+def _check_shares(event: Policy, names: tuple[str, ...]) -> None:
+    for name, share in event.shares.items():
+        if name not in names:
+            raise ScenarioError("unknown_agent", name=name, known=", ".join(names))
+        if not 0.0 <= share <= 1.0:
+            raise ScenarioError(
+                "out_of_range", key=f"policy.shares.{name}", value=share, low=0, high=1,
+                unit="fraction",
+            )  # fmt: skip
