@@ -134,9 +134,23 @@ def test_book_near_its_call_cuts_by_itself(dma: Stage) -> None:
 def test_sold_out_book_is_closed_and_not_called(dma: Stage) -> None:
     empty = dma.own(stock_value=0.0, equity=-1e9)
     plan = empty.plans()
-    assert plan.notices == []
+    assert {notice.kind for notice in plan.notices} == {"broker_shortfall"}
     assert plan.status is not None
     assert {word for row in plan.status for word in row} == {"closed"}
+
+
+def test_swap_under_zero_is_the_brokers_loss_and_later_gains_pay_it_back(dma: Stage) -> None:
+    lost = dma.own(equity=-2e9).plans()
+    assert lost.broker is not None
+    np.testing.assert_allclose(lost.broker, 2e9)
+    assert sum(n.amount for n in lost.notices if n.kind == "broker_shortfall") == pytest.approx(
+        2e9 * lost.broker.size
+    )
+    back = dma.own(equity=0.5e9).plans()
+    assert back.broker is not None
+    np.testing.assert_allclose(back.broker, -0.5e9)
+    np.testing.assert_allclose(dma.state.broker_paid, 1.5e9)
+    assert not any(notice.kind == "broker_shortfall" for notice in back.notices)
 
 
 @pytest.fixture
