@@ -15,6 +15,8 @@ from crowdfall.scenarios.schema import Agents, Channels, Scenario
 from invented_market import CALM, CRASH, invented_market, invented_scenario
 
 AGENTS = tuple(item.name for item in fields(Agents))
+BOUND = ("agents.dma.leverage_cap", "agents.dma.initial_margin")
+"""Numbers that bind each other: a cap above the swap's leverage is an error of its own."""
 CHANNELS = tuple(item.name for item in fields(Channels))
 
 
@@ -31,7 +33,7 @@ def parameters(terms: Any = None, where: str = "") -> dict[str, tuple[float, Mea
     for item in fields(terms):
         value, key = getattr(terms, item.name), f"{where}{item.name}"
         known = meaning(item)
-        if known is not None and not key.startswith("clock."):
+        if known is not None and not key.startswith(("clock.", *BOUND)):
             out[key] = (value, known)
         elif is_dataclass(value):
             out |= parameters(value, f"{key}.")

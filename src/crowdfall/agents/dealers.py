@@ -8,11 +8,14 @@ comes next morning.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from pathlib import Path
+from typing import Final, Literal
 
 import numpy as np
 
 from crowdfall.agents.baskets import float_shares
+from crowdfall.agents.book_map import book_map
 from crowdfall.agents.protocol import (
     GROUP_OF,
     KnockInMap,
@@ -50,14 +53,23 @@ class DealerState:
     spot: Float64  # index points at the last close, (P, 2)
     notes: KnockInMap
     knocked_in: Bool
+    size: Float64  # notional by underlying, (2,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnowballDealers:
-    """Terms of the street's snowball book and its hedging."""
+    """Terms of the street's snowball book and its hedging.
+
+    ``book`` names a book file of the snowball desk (columns of ``pricing.book_file``) that takes
+    the place of the built-in map, ``notional`` and ``share_ic``; ``map`` spreads the built-in mass
+    as published, or evenly over the same levels. ``delta_cap``, ``ramp`` and ``band`` are those of
+    the desk's hedging policy.
+    """
 
     enabled: bool = True
     remark: bool = True
+    book: str = ""
+    map: Literal["published", "even"] = "published"
     notional: float = parameter(
         311e9, "notes outstanding", unit="yuan", source=PROTOTYPE + "; UBS 320 bn, others 200 bn",
         low=0.0, high=1000e9,
@@ -77,21 +89,39 @@ class SnowballDealers:
         unit="points", source="assumption (-400 to 200)", low=-1000.0, high=1000.0,
     )  # fmt: skip
 
+    delta_cap: float = parameter(
+        1.5, "largest hedge per notional of a living note",
+        source="assumption (1.0-2.0): desks limit the delta near the barrier", low=0.1, high=5.0,
+    )  # fmt: skip
+    ramp: float = parameter(
+        0.0, "fall below the knock-in over which its hedge is let go, 0 = at once",
+        source="assumption (0-0.03)", low=0.0, high=0.5,
+    )  # fmt: skip
+    band: float = parameter(
+        0.0, "gap in the hedge, over notional, that is left alone", source="assumption (0-0.02)",
+        low=0.0, high=1.0,
+    )  # fmt: skip
     mark_life: float = parameter(
         40.0, "memory of the marks of volatility and discount", unit="days",
         source="assumption (10-60)", low=1.0, high=500.0,
     )  # fmt: skip
 
-    def knock_in_map(self) -> KnockInMap:
-        """Return the notes by 50-point bucket, as published maps show them by 100."""
+    def knock_in_map(self, folder: Path = Path(), on: date = date(2023, 12, 29)) -> KnockInMap:
+        """Return the notes by 50-point bucket, as published maps show them by 100.
+
+        A ``book`` file lies in ``folder`` and is read as of ``on``; DataError names wrong cells.
+        """
+        if self.book:
+            return book_map(folder / self.book, on)
         level, notional, underlying = [], [], []
         for u, (name, share) in enumerate((("ic", self.share_ic), ("im", 1 - self.share_ic))):
-            top, mass = KNOCK_IN_MASS[name]
+            top, published = KNOCK_IN_MASS[name]
+            mass = np.ones(len(published)) if self.map == "even" else np.array(published)
             shift = self.peak_shift if name == "im" else 0.0
             for k, part in enumerate(mass):
                 for half in (25.0, -25.0):
                     level.append(top - 100.0 * k + half + shift)
-                    notional.append(self.notional * share * part / sum(mass) / 2)
+                    notional.append(self.notional * share * part / mass.sum() / 2)
                     underlying.append(u)
         return KnockInMap(
             level=np.array(level), notional=np.array(notional), underlying=np.array(underlying)
@@ -111,7 +141,8 @@ class SnowballDealers:
                 *np.broadcast_arrays(street.vol, np.full(spot.shape, street.q))
             ),
             notes=notes,
-            knocked_in=spot[:, notes.underlying] <= notes.level,
+            knocked_in=_knocked_in(notes, spot),
+            size=notes.by_underlying(notes.notional[None, :])[0],
         )
         target = self._target(spot, state)
         worth = np.zeros((2, 6))
@@ -130,17 +161,23 @@ class SnowballDealers:
     def _target(self, spot: Float64, state: DealerState) -> Float64:
         notes = state.notes
         ratio = np.log(spot[:, notes.underlying] / notes.level)
-        hedge = notes.notional * street_grid().hedge(
-            state.tables, notes.underlying, ratio, state.knocked_in
-        )
-        return notes.by_underlying(hedge)
+        grid, gone = street_grid(), state.knocked_in
+        hedge = grid.hedge(state.tables, notes.underlying, ratio, gone)
+        if self.ramp > 0.0:  # protection's hedge is let go over the ramp below the level
+            alive = grid.hedge(state.tables, notes.underlying, np.maximum(ratio, 0.0), ~gone & gone)
+            kept = np.clip(self.ramp + ratio, 0.0, self.ramp) / self.ramp * (ratio < 0.0)
+            hedge = np.where(gone, hedge + kept * np.maximum(alive - hedge, 0.0), hedge)
+        hedge = np.where(gone, hedge, np.minimum(hedge, self.delta_cap))
+        return notes.by_underlying(notes.notional * hedge)
 
     def decide(self, view: View, state: DealerState) -> Orders:
         """Trade a share of the gap between the hedge wanted at the last price and the one held."""
         target = self._target(view.spot, state)
         held = view.own.futures[:, (0, 1), (0, 1)]
-        order = self.speed * (self.in_futures * target - held)
-        stock = self.speed * ((1 - self.in_futures) * target - view.own.stock_value)
+        gap = self.in_futures * target - held
+        order = self.speed * gap * (np.abs(gap) > self.band * state.size)
+        rest = (1 - self.in_futures) * target - view.own.stock_value
+        stock = self.speed * rest * (np.abs(rest) > self.band * state.size)
         basket = np.zeros((len(stock), 2, 6))
         basket[:, (0, 1), GROUP_OF] = stock
         return Orders(
@@ -171,6 +208,11 @@ class SnowballDealers:
             for p, u in zip(*np.nonzero(fresh), strict=True)
         ]  # fmt: skip
         return Plan(notices=notices)
+
+
+def _knocked_in(notes: KnockInMap, spot: Float64) -> Bool:
+    inside = spot[:, notes.underlying] <= notes.level
+    return inside if notes.lost is None else inside | notes.lost
 
 
 def knocked_in_share(state: DealerState) -> Float64:
@@ -205,8 +247,7 @@ class FrontRunners:
         notes = opening.knock_in_map
         levels = opening.market.levels
         spot = np.tile([levels["csi500"], levels["csi1000"]], (opening.paths, 1))
-        inside = spot[:, notes.underlying] <= notes.level
-        return empty_book(opening), RunnerState(notes=notes, knocked_in=inside)
+        return empty_book(opening), RunnerState(notes=notes, knocked_in=_knocked_in(notes, spot))
 
     def decide(self, view: View, state: RunnerState) -> Orders:
         """Be short in proportion to the published map around the index, in a falling market."""

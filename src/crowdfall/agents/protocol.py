@@ -19,7 +19,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from crowdfall.market.snapshot import Market
-from crowdfall.types import Float64, Int64
+from crowdfall.types import Bool, Float64, Int64
 
 UNDERLYINGS: Final = ("ic", "im")
 GROUP_OF: Final = (1, 2)
@@ -28,11 +28,15 @@ GROUP_OF: Final = (1, 2)
 
 @dataclass(frozen=True, kw_only=True)
 class KnockInMap:
-    """The street's notes by bucket, all shape (B,): level, yuan, and underlying (0 IC, 1 IM)."""
+    """The street's notes by bucket, all shape (B,): level, yuan, and underlying (0 IC, 1 IM).
+
+    ``lost``: those knocked in before the start, wherever the index stands; None for none.
+    """
 
     level: Float64
     notional: Float64
     underlying: Int64
+    lost: Bool | None = None
 
     def by_underlying(self, amount: Float64) -> Float64:
         """Sum amounts (P, B) by underlying, (P, 2)."""

@@ -102,6 +102,11 @@ def root(scene: Scene, event: Event) -> Iterator[Candidate]:
     return iter(())
 
 
+def the_start(scene: Scene, event: Event) -> Iterator[Candidate]:
+    """Offer the state at the start: what was refused was refused there."""
+    yield 1.0, scene.trail.last(event.path, "start", MARKET)
+
+
 def fall_of_price(scene: Scene, event: Event) -> Iterable[Candidate]:
     """Offer what pushed a group down in the session, each by its part of the log return."""
     return price_parts(scene, event, GROUPS.index(event.agent), -1.0)
@@ -389,7 +394,7 @@ def discount_or_stop(scene: Scene, event: Event) -> Iterator[Candidate]:
             sum(stop) if weight > 0.0 else 0.0,
             scene.trail.last(p, "stop_loss", event.agent, cell),
         )
-    if not isinstance(terms, Neutral) or not terms.discount_unwind:
+    if not isinstance(terms, Neutral) or not terms.cost:
         return
     own = (scene.today.basis[:, p, None, :] * member.state.mix).sum(axis=2).min(axis=0)
     depth = np.minimum(2.0, np.maximum(0.0, -own - 0.012) / 0.03)
@@ -426,6 +431,8 @@ RULES: Final[dict[str | tuple[str, str], Rule]] = {
     "stop_loss": losses,
     "redemption": losses,
     "broker_shortfall": same_book("margin_call"),
+    "refused": the_start,
+    ("forced_sale", "pledges"): remembered_falls,
     "top_up": same_book("margin_call"),
     "forced_sale": same_book("margin_call"),
     "locked_out": locked_stocks,

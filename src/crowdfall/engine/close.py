@@ -68,5 +68,22 @@ def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int
         statuses = plan.status
     record.status(member.rows, statuses)
 
-LEAST_NAV = 0.05
-"""Units are not sold below this nav: money into a wiped-out product would own all of it."""
+
+def _move_money(run: Run, rows: slice, plan: Plan) -> None:
+    ledger, tally = run.ledger, run.tally
+    if plan.flow is not None:
+        # Units are bought and sold at the nav: money in or out moves no one's return.
+        worth = np.maximum(run.accounts().nav[:, rows], LEAST_NAV)
+        ledger.cash[:, rows] += plan.flow
+        ledger.capital[:, rows] += plan.flow / worth
+        ledger.outside += plan.flow.sum(axis=1)
+        tally.capital[:, rows] += plan.flow
+    if plan.capital is not None:
+        ledger.cash[:, rows] += plan.capital
+        ledger.capital[:, rows] += plan.capital
+        ledger.outside += plan.capital.sum(axis=1)
+        tally.capital[:, rows] += plan.capital
+    if plan.broker is not None:
+        ledger.cash[:, rows] += plan.broker
+        ledger.broker_paid[:, rows] += plan.broker
+        tally.capital[:, rows] += plan.broker

@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 
-from crowdfall.agents.dealers import DealerState, knocked_in_share
+from crowdfall.agents.dealers import DealerState, SnowballDealers, knocked_in_share
 from crowdfall.agents.protocol import (
     UNDERLYINGS,
     Account,
@@ -92,10 +93,15 @@ def _opening(setting: Setting, first_path: int, paths: int) -> Opening:
         paths=paths,
         group_float=setting.group_float,
         open_interest=setting.open_interest,
-        knock_in_map=dealers.knock_in_map() if dealers.enabled else nothing,
+        knock_in_map=_map(setting, dealers) if dealers.enabled else nothing,
         draw=draw,
         schedule=rescue_schedule(setting.scenario, setting.days),
     )
+
+
+def _map(setting: Setting, dealers: SnowballDealers) -> KnockInMap:
+    file = setting.scenario.input_file(dealers.book) if dealers.book else Path()
+    return dealers.knock_in_map(file.parent, setting.scenario.clock.start)
 
 
 def empty_orders(paths: int, books: int, groups: int) -> Book:

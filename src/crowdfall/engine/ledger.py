@@ -51,6 +51,7 @@ class Ledger:
     background_units: Float64
     fees: Float64
     interest: Float64
+    outside: Float64  # (P,) net money from clients and to them, so far
     broker_paid: Float64  # (P, R) by brokers into swaps under zero, so far
 
     @property
@@ -70,7 +71,7 @@ class Ledger:
             self.fresh[:] = False
 
     def cash_total(self) -> Float64:
-        """Return all cash (P,): constant but for capital put in."""
+        """Return all cash (P,): constant but for what came from outside."""
         ours = self.cash.sum(axis=1) - self.broker_paid.sum(axis=1)
         return np.asarray(ours + self.background_cash + self.fees + self.interest)
 
@@ -110,6 +111,7 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
         background_units=-units.sum(axis=1),
         fees=np.zeros(paths),
         interest=np.zeros(paths),
+        outside=np.zeros(paths),
         broker_paid=np.zeros((paths, books)),
     )
 

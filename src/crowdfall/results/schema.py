@@ -18,7 +18,7 @@ EVENT_KINDS: Final = (
     "start", "news", "good_news", "policy", "index_fall", "index_rise", "limit_lock",
     "basis_gap", "basis_back", "sale", "purchase", "futures_sale", "futures_purchase",
     "forced_sale", "rescue", "knock_in", "margin_call", "top_up", "stop_loss", "locked_out",
-    "redemption", "broker_shortfall",
+    "redemption", "broker_shortfall", "refused",
 )  # fmt: skip
 ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue")
 """Kinds that come from outside: the state at the start, the factors that follow an index path or
@@ -143,7 +143,7 @@ AGENTS: Final = (
     Column("capital_flow", "float", "yuan", "of the day: top-ups in, redemptions out"),
     Column("stock_bought", "float", "yuan", "of the day"),
     Column("stock_sold", "float", "yuan", "of the day"),
-    Column("status", "str", "", "open, called, forced, closed"),
+    Column("status", "str", "", "open, called, forced, closed, refused"),
 )
 
 FLOWS: Final = (

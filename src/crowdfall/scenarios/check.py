@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import date
 
+from crowdfall.agents.book_map import book_map
+from crowdfall.agents.dma import MIX
 from crowdfall.data.calendar import is_session, sessions_between
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.policies import check_policies
@@ -34,6 +36,7 @@ def check(scenario: Scenario) -> None:
             raise ScenarioError(
                 "suspension_end", symbol=halt.symbol, start=halt.start, end=halt.end
             )
+    _check_swaps(scenario)
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))
@@ -70,3 +73,25 @@ def _check_profiles(scenario: Scenario) -> None:
             raise ScenarioError("bad_profile", key=key, value=list(profile))
         if abs(sum(profile) - 1.0) > 1e-6:
             raise ScenarioError("profile_sum", key=key, total=sum(profile))
+
+
+def _check_swaps(scenario: Scenario) -> None:
+    """Look at what a fund asks of its swap and hedge, and at the dealers' book."""
+    agents = scenario.agents
+    most = 1.0 / agents.dma.initial_margin
+    if agents.dma.enabled and agents.dma.leverage_cap > most * (1.0 + 1e-9):
+        raise ScenarioError(
+            "swap_leverage", value=agents.dma.leverage_cap, most=f"{most:.3g}",
+            margin=agents.dma.initial_margin,
+        )  # fmt: skip
+    for name, hedges in (("dma", agents.dma.hedges), ("neutral", agents.neutral.hedges)):
+        key = f"agents.{name}.hedges"
+        for word in hedges:
+            if word not in MIX:
+                raise ScenarioError("not_a_choice", key=key, value=word, choices=", ".join(MIX))
+        total = sum(hedges.values())
+        if min(hedges.values(), default=-1.0) < 0.0 or abs(total - 1.0) > 1e-9:
+            raise ScenarioError("weights_sum", key=key, value=hedges, total=f"{total:.6g}")
+    dealers = agents.snowball_dealers
+    if dealers.enabled and dealers.book:
+        book_map(scenario.input_file(dealers.book), scenario.clock.start)

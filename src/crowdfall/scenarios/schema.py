@@ -12,10 +12,17 @@ from typing import Any, Literal
 from crowdfall.agents.dealers import FrontRunners, SnowballDealers
 from crowdfall.agents.dma import Dma
 from crowdfall.agents.enhanced import Enhanced
+from crowdfall.agents.issuers import Issuers
+from crowdfall.agents.margin_accounts import MarginAccounts
+from crowdfall.agents.market_makers import MarketMakers
 from crowdfall.agents.national_team import NationalTeam
 from crowdfall.agents.neutral import Neutral
-from crowdfall.agents.retail import Followers, MarginAccounts, StyleSwitchers, TrendRetail
+from crowdfall.agents.pledges import Pledges
+from crowdfall.agents.public_funds import PublicFunds
+from crowdfall.agents.quant import Quant
+from crowdfall.agents.retail import Followers, StyleSwitchers, TrendRetail
 from crowdfall.agents.traders import Harvesters, TrendShorts
+from crowdfall.agents.value_investors import ValueInvestors
 from crowdfall.market.impact import Basis, Impact
 from crowdfall.parameters import parameter
 
@@ -120,6 +127,12 @@ class Agents:
     style_switchers: StyleSwitchers = StyleSwitchers()
     followers: Followers = Followers()
     national_team: NationalTeam = NationalTeam()
+    quant: Quant = Quant()
+    public_funds: PublicFunds = PublicFunds()
+    pledges: Pledges = Pledges()
+    value_investors: ValueInvestors = ValueInvestors()
+    market_makers: MarketMakers = MarketMakers()
+    issuers: Issuers = Issuers()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +212,8 @@ class Scenario:
     def input_names(self) -> tuple[str, ...]:
         """Return the input files named."""
         inputs = self.inputs
-        return tuple(n for n in (inputs.index_path, inputs.assimilation, inputs.rescue) if n)
+        names = (inputs.index_path, inputs.assimilation, inputs.rescue)
+        return tuple(n for n in (*names, self.agents.snowball_dealers.book) if n)
 
     def input_file(self, name: str) -> Path:
         """Return where an input lies: beside the scenario, or beside its base."""

@@ -51,9 +51,9 @@ class Books:
 
     def check(self, run: Run, day: int, bar: int) -> None:
         ledger, stocks = run.ledger, run.setting.market.stocks
-        cash = ledger.cash_total() - ledger.capital.sum(axis=1)
+        cash = ledger.cash_total() - ledger.outside
         if self.cash is None:
-            self.cash = run.ledger.cash_total() - ledger.capital.sum(axis=1)
+            self.cash = run.ledger.cash_total() - ledger.outside
             self.issued = np.broadcast_to(stocks.float_cap / stocks.close, ledger.background.shape)
         moved = np.abs(ledger.cash).sum(axis=1) + np.abs(ledger.background_cash) + 1.0
         assert (np.abs(cash - self.cash) <= TINY * moved).all()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from stage import Stage, on_stage
+from stage import MARKET, Stage, on_stage
+
+from crowdfall.agents.swap import correlations, hold_single_names
 
 LINES = (
     "gross = 100e9", "tilt = 0.5", "cut_rate = 0.1", "cut_drawdown = 0.1", "top_up_line = 0.15",
     "warning_line = 0.19", "initial_margin = 0.25", "top_up_share = 0.25", "hopeless_line = 0.08",
-    "liquidation_line = 0.06", "urgency = 1.0",
+    "liquidation_line = 0.06", "urgency = 1.0", "stages = 2.0", "deadline = 2.0",
+    "swap_checks = false",
 )  # fmt: skip
 
 
@@ -69,14 +73,79 @@ def test_margin_call_forces_sales_in_the_next_session(dma: Stage) -> None:
     assert plan.capital is not None
     gap = (0.25 - 0.14) * dma.seen.own.stock_value
     np.testing.assert_allclose(plan.capital, 0.25 * gap)
-    orders = called.orders()
+    assert {word for row in plan.status or [] for word in row} == {"called"}
+    early = called.look(bar=1).orders()
+    assert early.forced is None or not early.forced.any()  # the deadline has not passed
+    orders = called.look(bar=2).orders()
     assert orders.forced is not None
     assert orders.forced.all()
-    # Towards (equity + top-up) / 25%, at 1.5 times the log gap a day.
+    # Towards (equity + top-up) / 25%, at 1.5 times the log gap a day, half of it in stage one.
     left = (0.14 + 0.25 * 0.11) / 0.25
-    wanted = 1.0 - np.exp(1.5 * np.log(left) * dma.seen.dt)
+    wanted = 1.0 - np.exp(0.5 * 1.5 * np.log(left) * dma.seen.dt)
     assert orders.sell_share is not None
     np.testing.assert_allclose(orders.sell_share, wanted)
+    assert {word for row in called.plans().status or [] for word in row} == {"forced"}
+    assert called.look(bar=0).orders().forced is not None  # from the opening now
+
+
+def test_longer_top_up_time_and_lower_lines_hold_the_broker_back(dma: Stage) -> None:
+    patient = replace(dma.seen.policy, extra_days=2)
+    called = at_margin(dma.look(policy=patient, bar=7), 0.14)
+    for waiting in (True, True, False):
+        called.plans()
+        sold = called.orders().sell_share
+        assert (sold is None or not sold.any()) == waiting
+    lower = at_margin(dma.look(policy=replace(dma.seen.policy, lines=0.9)), 0.14)
+    assert "called" not in {word for row in lower.plans().status or [] for word in row}
+
+
+def test_leverage_cap_of_a_policy_sells_down_over_days(dma: Stage) -> None:
+    capped = at_margin(dma.look(policy=replace(dma.seen.policy, leverage_cap=2.0)), 0.25)
+    capped.plans()
+    np.testing.assert_allclose(dma.state.delever, np.log(2.0) / 10.0)
+    sold = capped.orders()
+    assert sold.sell_share is not None
+    assert sold.sell_share.min() > 0.0
+    assert sold.forced is not None
+    assert not sold.forced.any()
+
+
+def test_net_exposure_beyond_a_fifth_is_traded_back_in_futures(tmp_path: Path) -> None:
+    checked = on_stage(tmp_path, "dma", *LINES[:-1])
+    value = checked.seen.own.stock_value
+    bare = checked.own(equity=0.3 * value, futures=0.0)
+    bare.plans()
+    orders = bare.orders().futures
+    assert orders is not None
+    np.testing.assert_allclose(orders.sum(axis=2), -0.8 * value * bare.seen.dt)
+    hedged = checked.own(equity=0.3 * value)
+    hedged.plans()
+    assert not checked.state.net_order.any()
+
+
+def test_books_whose_legs_do_not_correlate_are_not_opened_and_said(tmp_path: Path) -> None:
+    """In the invented market small caps keep little company with CSI 500."""
+    checked = on_stage(tmp_path, "dma", *LINES[:-1])
+    opened = checked.state.opened
+    legs = correlations(MARKET.history.returns, checked.state.weights, checked.state.mix)
+    np.testing.assert_array_equal(opened, np.tile(legs >= 0.8, (2, 1)))
+    assert 0 < opened.sum() < opened.size
+    held = (checked.first.shares * checked.setting.market.stocks.close).sum(axis=2)
+    assert (held[~opened] == 0.0).all()
+    np.testing.assert_allclose(held.sum(axis=1), 100e9)  # those admitted share the whole
+    plan = checked.plans()
+    refused = {n.cell for n in plan.notices if n.kind == "refused"}
+    assert refused == {c for c, ok in zip(checked.first.cells, opened[0], strict=True) if not ok}
+    assert "refused" not in {n.kind for n in checked.plans().notices}
+
+
+def test_no_name_weighs_more_than_the_limit() -> None:
+    shares = np.array([[[90.0, 5.0, 5.0, 0.0]], [[30.0, 30.0, 20.0, 20.0]]])
+    close = np.array([1.0, 1.0, 1.0, 1.0])
+    before = shares[1].copy()
+    hold_single_names(shares, close, 0.5)
+    np.testing.assert_allclose(shares[0, 0], [50.0, 25.0, 25.0, 0.0])
+    np.testing.assert_array_equal(shares[1], before)
 
 
 def test_client_is_called_once_and_tops_up_once(dma: Stage) -> None:
@@ -157,7 +226,7 @@ def test_swap_under_zero_is_the_brokers_loss_and_later_gains_pay_it_back(dma: St
 def neutral(tmp_path: Path) -> Stage:
     return on_stage(
         tmp_path, "neutral", "gross = 100e9", "invested = 0.8", "unwind_rate = 0.1",
-        "stop_drawdown = 0.03", "cut_rate = 0.2",
+        "stop_drawdown = 0.03", "cut_rate = 0.2", "profit_taking = false", "rotation = false",
     )  # fmt: skip
 
 
@@ -188,7 +257,8 @@ def test_premium_or_small_discount_unwinds_nothing(neutral: Stage, basis: float)
 
 
 def test_unwinding_has_a_switch_and_a_cap(neutral: Stage, tmp_path: Path) -> None:
-    off = on_stage(tmp_path, "neutral", "discount_unwind = false")
+    off = on_stage(tmp_path, "neutral", "cost = false", "profit_taking = false",
+                   "rotation = false")  # fmt: skip
     assert off.look(basis=-0.5).orders().sell_share is None
     shares = [neutral.look(basis=basis).orders().sell_share for basis in (-0.072, -0.5)]
     assert shares[0] is not None

@@ -31,7 +31,7 @@ def test_tilt_lies_between_its_ends() -> None:
 @pytest.fixture
 def enhanced(tmp_path: Path) -> Stage:
     return on_stage(tmp_path, "enhanced", "assets = 100e9", "tilt = 0.5", "detilt_rate = 0.1",
-                    "tolerance = 0.02")  # fmt: skip
+                    "tolerance = 0.02", "redemptions = false")  # fmt: skip
 
 
 def test_enhanced_books_hold_their_assets_in_part_of_the_names(enhanced: Stage) -> None:
@@ -113,8 +113,19 @@ def test_style_switchers_sell_small_and_buy_large_with_what_came_in(tmp_path: Pa
     after = stage.own(cash=2e9).orders()  # the last proceeds are not forgotten
     assert after.buy is not None
     assert after.buy[0, 0, 0] == pytest.approx(2e9)
-    other = stage.look(rescue=[0, 10e9, 0, 0, 0, 0]).orders()
-    assert other.sell is None or not other.sell.any()
+
+
+def test_rescue_of_the_middle_is_paid_by_what_is_smaller(tmp_path: Path) -> None:
+    """Money that follows CSI 500 and 1000 comes out of what is not bought, small caps first."""
+    stage = on_stage(tmp_path, "style_switchers", "switch = 0.5", "small_bias = 0.3")
+    orders = stage.look(rescue=[0, 6e9, 4e9, 0, 0, 0]).own(cash=1e9).orders()
+    assert orders.sell is not None
+    assert orders.buy is not None
+    assert (orders.sell[:, 0, :3] == 0.0).all()
+    assert orders.sell[0].sum() == pytest.approx(5e9)
+    over_float = orders.sell[0, 0, 3:] / stage.setting.group_float[3:]
+    assert (np.diff(over_float) > 0.0).all()
+    np.testing.assert_allclose(orders.buy[0, 0], [0, 0.6e9, 0.4e9, 0, 0, 0])
 
 
 def test_followers_buy_what_the_team_bought_as_far_as_cash_goes(tmp_path: Path) -> None:

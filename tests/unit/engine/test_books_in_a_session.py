@@ -52,7 +52,8 @@ def test_book_that_sells_all_in_a_day_closes_all_of_its_short(
 ) -> None:
     """Shares left and units left go together, however fast a book sells and prices fall."""
     words = alone("dma", "agents.dma.gross = 20e9", "agents.dma.cut_rate = 1.0",
-                  "agents.dma.cut_drawdown = 0.01", "agents.dma.margin_rules = false",
+                  "agents.dma.swap_checks = false", "agents.dma.cut_drawdown = 0.01",
+                  "agents.dma.margin_rules = false",
                   "noise.participation = 1.0", "channels.price_limits = false")  # fmt: skip
     left: list[tuple[Float64, Float64]] = []
 
@@ -75,7 +76,8 @@ def test_locked_book_closes_part_of_its_short_for_what_it_wanted(
     market: Market, tmp_path: Path
 ) -> None:
     words = alone("dma", "agents.dma.gross = 20e9", "agents.dma.cut_rate = 1.0",
-                  "agents.dma.cut_drawdown = 0.01", "agents.dma.margin_rules = false",
+                  "agents.dma.swap_checks = false", "agents.dma.cut_drawdown = 0.01",
+                  "agents.dma.margin_rules = false",
                   "noise.participation = 0.01")  # fmt: skip
     kept: list[tuple[float, float]] = []
 

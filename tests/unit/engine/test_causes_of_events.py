@@ -105,7 +105,8 @@ def test_dealers_sell_because_notes_of_the_same_index_knocked_in() -> None:
 def test_links_go_when_their_cause_is_switched_off(
     switch: str, gone_agent: str, gone_kinds: set[str]
 ) -> None:
-    on, off = pairs(played()), pairs(played(switch))
+    others = ("agents.margin_accounts.forced_sale", "agents.pledges.enabled")  # they force too
+    on, off = pairs(played()), pairs(played(switch, *others))
     assert gone_kinds & set(on["kind_cause"]) or gone_agent in set(on["agent_cause"])
     assert not gone_kinds & (set(off["kind_cause"]) | set(off["kind"]))
     if gone_agent:

@@ -121,7 +121,8 @@ def test_carry_goes_as_the_hedgers_leave(run: Run) -> None:
 
 
 HELD = (
-    "agents.neutral.enabled = true", "agents.neutral.discount_unwind = false",
+    "agents.neutral.enabled = true", "agents.neutral.cost = false",
+    "agents.neutral.profit_taking = false", "agents.neutral.rotation = false",
     "agents.neutral.cut_rate = 0.0", "channels.futures_transfer = false",
 )  # fmt: skip
 

@@ -19,8 +19,6 @@ from stress_run import stress_scenario
 
 KINDS = {"int": pl.Int64, "float": pl.Float64, "date": pl.Date, "str": pl.String}
 COLUMNS = [(table, column) for table, columns in TABLES.items() for column in columns]
-NOT_YET = {"redemption"}
-"""Events without a mechanism so far."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +87,7 @@ def test_every_session_has_its_rows_on_every_path(stress: RunFolder) -> None:
 
 def test_all_that_can_happen_has_happened(stress: RunFolder) -> None:
     events = stress.table("events")
-    assert set(events["kind"]) == set(EVENT_KINDS) - NOT_YET
+    assert set(events["kind"]) == set(EVENT_KINDS)
     by_agent = set(events.select("agent", "kind").unique().rows())
     assert {
         ("snowball_dealers", "knock_in"), ("dma", "margin_call"), ("dma", "top_up"),
@@ -129,9 +127,10 @@ def test_limit_downs_are_among_those_that_touched(stress: RunFolder) -> None:
 def test_first_day_of_margin_calls_is_followed_by_forced_sales(stress: RunFolder) -> None:
     """Decisions of a close are executed in the next session, not before."""
     for path in (0, 1, 2):
-        daily = stress.table("daily").filter(pl.col("path") == path)
-        called = daily.filter(pl.col("margin_calls") > 0)["date"].min()
-        forced = daily.filter(pl.col("forced_sales") > 0)["date"].min()
+        events = stress.table("events").filter(pl.col("path") == path)
+        own = pl.col("agent") == "dma"  # lenders of pledges sell without a call
+        called = events.filter(own & (pl.col("kind") == "margin_call"))["date"].min()
+        forced = events.filter(own & (pl.col("kind") == "forced_sale"))["date"].min()
         days = play_days(8)
         assert days.index(forced) == days.index(called) + 1  # type: ignore[arg-type]
 
@@ -152,7 +151,9 @@ def test_futures_hold_four_months_nearest_first(stress: RunFolder) -> None:
 
 def test_called_books_show_a_margin_ratio_below_the_line(stress: RunFolder) -> None:
     """The ratio is the one of settlement that called them; what was topped up is left out."""
-    calls = stress.table("events").filter(pl.col("kind") == "margin_call")
+    calls = stress.table("events").filter(
+        (pl.col("kind") == "margin_call") & (pl.col("agent") == "dma")
+    )
     books = stress.table("agents").filter(pl.col("kind") == "dma")
     called = books.join(calls, on=["path", "date", "cell"], how="semi")
     assert called.height == calls.height > 0
