@@ -46,6 +46,8 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
         row[f"dealer_futures_{name}"] = everything.futures[:, dealers, u].sum(axis=1)
     row["margin_calls"] = run.calls.copy()
     row["forced_sales"] = tally.forced.sum(axis=1)
+    for g, name in enumerate(GROUPS):
+        row[f"forced_share_{name}"] = tally.forced_group[:, g] / setting.group_float[g]
     row["unfilled_sales"] = tally.left.sum(axis=(1, 2))
     row["broker_shortfall"] = run.ledger.broker_paid.sum(axis=1)
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)

@@ -72,6 +72,7 @@ class Tally:
     wanted_bought: Float64
     left: Float64  # sales wanted and not filled
     forced: Float64  # (P, R) filled sales that a broker forced
+    forced_group: Float64  # (P, G) the same by size group
     futures_bought: Float64
     futures_sold: Float64
     costs: Float64
@@ -89,6 +90,7 @@ class Tally:
             **{name: np.zeros((paths, books, groups)) for name in stock},
             **{name: np.zeros((paths, books, 2)) for name in ("futures_bought", "futures_sold")},
             **{name: np.zeros((paths, books)) for name in money},
+            forced_group=np.zeros((paths, groups)),
         )
 
     def clear(self) -> None:
@@ -111,6 +113,7 @@ class Tally:
         self.sold += scratch.sold
         self.wanted_bought += orders.buy
         self.forced += orders.forced * scratch.sold.sum(axis=2)
+        self.forced_group += (orders.forced[:, :, None] * scratch.sold).sum(axis=1)
         self.futures_bought += np.maximum(traded, 0.0)
         self.futures_sold += np.maximum(-traded, 0.0)
         self.costs += costs

@@ -21,6 +21,12 @@ FALL_CALLED_CRASH: Final = 0.20
 """Drawdown of CSI 1000 that counts as a crash (assumption, 0.15-0.25)."""
 
 
+SPIRAL_FALL: Final = 0.15
+SPIRAL_DAYS: Final = 5
+SPIRAL_FORCED: Final = 0.005
+"""A spiral: a size group down this far in so many sessions, forced sales above this of float."""
+
+
 def bands(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
     """Return median and 5-95% band over the paths, by date.
 
@@ -149,6 +155,31 @@ def crash_share(daily: pl.DataFrame) -> float:
     """Return the share of paths in which CSI 1000 fell further than FALL_CALLED_CRASH."""
     falls = drawdowns(daily).filter(pl.col("index") == "csi1000")["drawdown"]
     return int((falls > FALL_CALLED_CRASH).sum()) / max(len(falls), 1)
+
+
+def spirals(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return the sessions that end a spiral: path, index, date, fall and forced share.
+
+    A spiral is a size group that fell 15% within 5 sessions while forced sales of these sessions
+    exceed 0.5% of its float. Size groups without an index of their own are left out. ``fall``: the
+    return over the sessions, ``forced``: their forced sales over float, both fractions.
+    """
+    found = []
+    order = daily.sort("path", "date")
+    for index in INDICES:
+        growth = (1.0 + pl.col(f"{index}_return")).log().rolling_sum(SPIRAL_DAYS, min_samples=1)
+        forced = pl.col(f"forced_share_{index}").rolling_sum(SPIRAL_DAYS, min_samples=1)
+        rows = order.select(
+            "path",
+            pl.lit(index).alias("index"),
+            "date",
+            (growth.over("path").exp() - 1.0).alias("fall"),
+            forced.over("path").alias("forced"),
+        )
+        found.append(
+            rows.filter((pl.col("fall") <= -SPIRAL_FALL) & (pl.col("forced") > SPIRAL_FORCED))
+        )
+    return pl.concat(found).sort("path", "date", maintain_order=True)
 
 
 def headline(daily: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:

@@ -90,6 +90,10 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
         ("broker_shortfall", "yuan", "paid by brokers so far for swaps under zero"),
     ):
         columns.append(Column(name, "int" if unit == "calls" else "float", unit, meaning, why_not))
+    for group in GROUPS:
+        columns.append(
+            Column(f"forced_share_{group}", "float", "fraction", "forced sales over float", why_not)
+        )
     for index in ("csi300", "csi500", "csi1000", "csi2000"):
         columns.append(
             Column(f"rescue_{index}", "float", "yuan", "bought by the national team", why_not)
