@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from crowdfall.cli import launch, options, progress, theory
+from crowdfall.cli import experiment_fit, launch, options, progress, theory
 from crowdfall.cli.said import said
 from crowdfall.cli.tables import print_json
 from crowdfall.i18n import language, translate
@@ -104,15 +104,16 @@ def calibrate(
     study.check_free(out)
     asked, place = study.plan(plan), launch.load_market(market)
     state = out.with_name(f".{out.name}.state")
-    total = asked.generations * asked.population
+    total = study.length(asked)
     with progress.shown(said.quiet) as show:
         found = study.calibrate(
             asked, place, seed=seed, workers=workers or options.default_workers(), state=state,
-            progress=lambda done: show(progress.Count(done * asked.population, total, "sets")),
+            progress=lambda done: show(progress.Count(done, total, "sets")),
         )  # fmt: skip
     study.write(found, asked, place, seed, out)
     state.unlink()
-    typer.echo(translate("cli.calibrated", path=out, loss=found.loss, inside=found.inside(asked)))
+    held = ", ".join(f"{n}/{of} {file}" for file, (n, of) in found[-1].inside(asked).items())
+    typer.echo(translate("cli.calibrated", path=out, loss=found[-1].measured.loss, inside=held))
 
 
 def _plain(found: Comparison) -> dict[str, Any]:
@@ -141,3 +142,12 @@ def _warn(found: Comparison) -> None:
     if count and not said.quiet:
         words = {"count": count, "points": POINTS, "needed": found.needed, "seeds": found.seeds}
         typer.echo(translate("cli.ablations_unclear", **words), err=True)
+
+
+for _name, _command in (
+    ("posterior", experiment_fit.posterior),
+    ("sensitivity", experiment_fit.sensitivity),
+    ("identifiability", experiment_fit.identifiability),
+    ("impact-law", experiment_fit.impact_law),
+):
+    app.command(_name, help=options.help_of(_name.replace("-", "_")))(_command)

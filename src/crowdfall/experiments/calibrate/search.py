@@ -1,0 +1,191 @@
+"""The staged search: Sobol draws over the whole box, then CMA-ES, block by block.
+
+Nothing is started by hand: the first stage begins at the best of its draws, each later one at the
+best of the stage before. The state is written whole after every generation and then renamed, so a
+search that was killed goes on from its last generation and ends at the same file.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crowdfall import __version__
+from crowdfall.engine.factors import code_digest
+from crowdfall.errors import CalibrationError
+from crowdfall.experiments.calibrate.objective import Measured, Task, pool
+from crowdfall.experiments.calibrate.plan import Plan, Stage
+from crowdfall.market.snapshot import Market
+from crowdfall.market.thin import thin
+from crowdfall.types import Bool, Float64
+
+if TYPE_CHECKING:
+    from cmaes import CMA
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """The best point of a stage, (D,) in the unit cube, and what it is worth there."""
+
+    stage: str
+    point: Float64
+    measured: Measured
+    generation: int
+
+    def inside(self, plan: Plan) -> dict[str, tuple[int, int]]:
+        """Return, by target file, how many of how many targets the medians hold."""
+        out, first = {}, 0
+        for each in plan.counted:
+            medians = self.measured.medians[first : first + len(each.targets)]
+            held = sum(t.holds(float(m)) for t, m in zip(each.targets, medians, strict=True))
+            out[each.file] = (held, len(each.targets))
+            first += len(each.targets)
+        return out
+
+
+@dataclass(kw_only=True)
+class Search:
+    """Where a search stands: the stage, its CMA-ES, its best, and the stages that are done."""
+
+    stage: int = 0
+    cma: CMA | None = None
+    best: Fit | None = None
+    done: list[Fit] = field(default_factory=list)
+
+
+def length(plan: Plan) -> int:
+    """Return how many sets all stages evaluate."""
+    return sum(s.draws + s.population * s.generations for s in plan.stages)
+
+
+def calibrate(
+    plan: Plan,
+    market: Market,
+    *,
+    seed: int,
+    workers: int,
+    state: Path,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Fit, ...]:
+    """Search all stages and return the best of each; the last one is the fit.
+
+    Goes on from ``state`` where an earlier search of the same plan, market, seed, version and code
+    stopped. CalibrationError where the state is of another search or can't be read.
+    """
+    key = (plan.digest, tuple(c.digest for c in plan.counted), market.digest, seed, __version__,
+           code_digest())  # fmt: skip
+    search = _resume(state, key) or Search()
+    while search.stage < len(plan.stages):
+        stage = plan.stages[search.stage]
+        task = Task(
+            plan=plan, market=thin(market, stage.every), seed=seed, paths=stage.paths,
+            counts=_counts(plan, stage),
+        )  # fmt: skip
+        keep = partial(_keep, state, (key, search))
+        _play(plan, stage, search, task, workers, seed, keep, progress or (lambda _: None))
+        assert search.best is not None  # a stage has at least one generation
+        search.done.append(search.best)
+        search.stage, search.cma, search.best = search.stage + 1, None, None
+        _keep(state, (key, search))
+    return tuple(search.done)
+
+
+def _play(
+    plan: Plan, stage: Stage, search: Search, task: Task, workers: int, seed: int,
+    keep: Callable[[], None], show: Callable[[int], None],
+) -> None:  # fmt: skip
+    moving = plan.moving(stage)
+    base = search.done[-1].point if search.done else np.full(len(plan.parameters), 0.5)
+    with pool(task, workers) as evaluators:
+
+        def score(parts: list[Float64], generation: int) -> list[Measured]:
+            points = [_whole(base, moving, part) for part in parts]
+            found = evaluators.evaluate(points)
+            k = int(np.argmin([each.loss for each in found]))
+            if search.best is None or found[k].loss < search.best.measured.loss:
+                search.best = Fit(stage=stage.name, point=points[k], measured=found[k],
+                                  generation=generation)  # fmt: skip
+            return found
+
+        if search.cma is None:
+            score([base[moving], *_draws(stage, len(moving), seed, search.stage)], 0)
+            assert search.best is not None
+            search.cma = _new(stage, search.best.point[moving], seed, search.stage)
+            keep()
+            show(_so_far(plan, search))
+        while search.cma.generation < stage.generations:
+            # Its pickle leaves the generator out: every generation has a seed of its own.
+            search.cma.reseed_rng(_seed(seed, search.stage, search.cma.generation))
+            parts = [search.cma.ask() for _ in range(stage.population)]
+            found = score(parts, search.cma.generation + 1)
+            search.cma.tell([(p, m.loss) for p, m in zip(parts, found, strict=True)])
+            keep()
+            show(_so_far(plan, search))
+
+
+def _whole(base: Float64, moving: Any, part: Float64) -> Float64:  # noqa: ANN401 - an index array
+    point = base.copy()
+    point[moving] = part
+    return point
+
+
+def _draws(stage: Stage, count: int, seed: int, number: int) -> list[Float64]:
+    if not stage.draws:
+        return []
+    from scipy.stats.qmc import Sobol
+
+    sobol = Sobol(count, rng=np.random.default_rng([seed, number]))
+    return list(sobol.random_base2(max(0, (stage.draws - 1).bit_length()))[: stage.draws])
+
+
+def _new(stage: Stage, mean: Float64, seed: int, number: int) -> CMA:
+    from cmaes import CMA
+
+    bounds = np.tile([0.0, 1.0], (len(mean), 1))
+    return CMA(
+        mean=np.clip(mean, 0.02, 0.98), sigma=stage.sigma, bounds=bounds,
+        population_size=stage.population, seed=_seed(seed, number, 0),
+    )  # fmt: skip
+
+
+def _seed(*words: int) -> int:
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
+
+
+def _counts(plan: Plan, stage: Stage) -> Bool:
+    if not stage.targets:
+        return np.ones(len(plan.targets), bool)
+    return np.array([target.id.startswith(stage.targets) for target in plan.targets])
+
+
+def _so_far(plan: Plan, search: Search) -> int:
+    past = sum(s.draws + s.population * s.generations for s in plan.stages[: search.stage])
+    if search.cma is None:
+        return past
+    stage = plan.stages[search.stage]
+    return past + stage.draws + stage.population * int(search.cma.generation)
+
+
+def _resume(state: Path, key: object) -> Search | None:
+    if not state.is_file():
+        return None
+    try:
+        kept, search = pickle.loads(state.read_bytes())
+    except (pickle.UnpicklingError, ValueError, EOFError, AttributeError, TypeError):
+        raise CalibrationError("state_unreadable", path=state) from None
+    if kept != key:
+        raise CalibrationError("state_of_another", path=state)
+    assert isinstance(search, Search)
+    return search
+
+
+def _keep(state: Path, value: object) -> None:
+    draft = state.with_name(f".{state.name}.draft")
+    draft.write_bytes(pickle.dumps(value))
+    draft.replace(state)
