@@ -255,7 +255,8 @@ class FrontRunners:
         ratio = notes.level / view.spot[:, notes.underlying]
         near = (ratio >= 0.95) & (ratio <= 1.02) & ~state.knocked_in
         fall = np.maximum(0.0, -view.memory[:, GROUP_OF] - 0.02) / 0.04
-        target = -self.size * notes.by_underlying(near * notes.notional) * np.minimum(1.0, fall)
+        fall = np.minimum(1.0, fall) * view.panic[:, GROUP_OF]
+        target = -self.size * notes.by_underlying(near * notes.notional) * fall
         return Orders(futures=self.speed * (target[:, None, :] - view.own.futures))
 
     def plan(self, view: View, state: RunnerState) -> None:

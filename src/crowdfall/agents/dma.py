@@ -190,7 +190,7 @@ class Dma:
         eighth = view.bar * 8 // view.bars
         due = state.urgent | ((state.wait == 0) & ((state.stage > 0) | (eighth >= self.deadline)))
         forced = np.where(due, state.forced, 0.0)
-        own = np.maximum(state.voluntary, state.delever)
+        own = np.maximum(state.voluntary * view.own_panic, state.delever)
         rate = np.maximum(own, forced)
         if not (rate.any() or state.net_order.any() or state.buy.any()):
             return None

@@ -138,7 +138,7 @@ class Neutral:
         basis = (view.basis[:, None, :] * state.mix).sum(axis=2)
         profit = self._profit_rate(price, state)
         rotate = self._rotation_rate(view, basis, state)
-        other = state.stop + self._cost_rate(basis) + self._lapse_rate(view)
+        other = state.stop * view.own_panic + self._cost_rate(basis) + self._lapse_rate(view)
         rate = other + profit + rotate
         back = self._back(view, state, price)
         if not (rate.any() or back.any()):

@@ -135,7 +135,8 @@ class View:
 
     ``memory`` (P, G): three-day memory of group returns; ``locked`` (P, G): share of a group at
     its lower limit, ``locked_small`` (P,) the same below CSI 500; ``calm`` (P, G): share of
-    stress that a credible rescue leaves, 1 without one; ``basis`` (P, U): log gap of the main
+    stress that a credible rescue and announcements leave, 1 without them; ``panic`` (P, G): what
+    announcements alone leave of panic; ``basis`` (P, U): log gap of the main
     contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
     (P, G): yuan bought by the national team in the bar before; ``level`` (P, G): size-group
     indices over their first level; ``policy``: the levers that bind this participant.
@@ -149,12 +150,21 @@ class View:
     locked: Float64
     locked_small: Float64
     calm: Float64
+    panic: Float64
     basis: Float64
     spot: Float64
     rescue: Float64
     level: Float64
     own: Account
     policy: PolicyInForce = NO_POLICY
+
+    @property
+    def own_panic(self) -> Float64:
+        """Return ``panic`` averaged over what each own book holds, (P, R); 1 for an empty one."""
+        held = self.own.group_value
+        total = held.sum(axis=2)
+        felt = (held * (self.panic - 1.0)[:, None, :]).sum(axis=2)
+        return np.asarray(1.0 + felt / np.maximum(total, 1.0))
 
     @property
     def dt(self) -> float:

@@ -81,13 +81,12 @@ def play(order: Order) -> RunFolder:
 
 def tell_moved(scenario: Scenario) -> None:
     """Say on stderr which policies wait for the next session, unless quiet."""
-    from crowdfall.scenarios.policies import moved
+    from crowdfall.scenarios.policies import remarks
 
     if said.quiet:
         return
-    for event, first in moved(scenario):
-        title = {"title": event.title, "title_zh": event.title_zh or event.title}
-        typer.echo(translate("cli.policy_moved", **title, start=event.start, first=first), err=True)
+    for sentence in remarks(scenario, language()):
+        progress.remark(sentence)
 
 
 def _place(name: str, fresh: bool) -> Path:

@@ -43,6 +43,12 @@ def shown(quiet: bool) -> Iterator[Callable[[Step], None]]:
         yield _lines(time.monotonic())
 
 
+def remark(sentence: str) -> None:
+    """Say something about a run before its progress: a line, or JSON where that is."""
+    told = sentence if sys.stderr.isatty() else json.dumps({"remark": sentence})
+    print(told, file=sys.stderr, flush=True)
+
+
 def _lines(start: float) -> Callable[[Step], None]:
     def show(step: Step) -> None:
         seconds = time.monotonic() - start

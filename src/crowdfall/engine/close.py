@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from crowdfall.agents.protocol import Plan
+from crowdfall.engine.belief import recognise
 from crowdfall.engine.crowd import Member, account
-from crowdfall.engine.depth import recognise
 from crowdfall.engine.futures import settlement
 from crowdfall.engine.ledger import pay_interest, value_books
 from crowdfall.engine.policies import in_force

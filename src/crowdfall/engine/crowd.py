@@ -41,13 +41,17 @@ class Member:
 
 @dataclass(kw_only=True)
 class Book:
-    """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U)."""
+    """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U).
+
+    ``allowed`` (P, R): part of sales that no ban suspends; ``share`` has it in.
+    """
 
     share: Float64
     buy: Float64
     futures: Float64
     follow_wanted: Float64
     forced: Float64
+    allowed: Float64
 
 
 def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member], list[Positions]]:
@@ -112,6 +116,7 @@ def empty_orders(paths: int, books: int, groups: int) -> Book:
         futures=np.zeros((paths, books, len(UNDERLYINGS))),
         follow_wanted=np.zeros((paths, books)),
         forced=np.zeros((paths, books)),
+        allowed=np.ones((paths, books)),
     )
 
 

@@ -21,6 +21,7 @@ from crowdfall.errors import RunError
 from crowdfall.market.snapshot import Market
 from crowdfall.results.store import RunFolder, check_free, create, open_run
 from crowdfall.scenarios.inputs import pinned_closes
+from crowdfall.scenarios.policies import remarks
 from crowdfall.scenarios.schema import Scenario
 
 BLOCK: Final = 5
@@ -111,6 +112,7 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
         "paths": paths,
         "version": __version__,
         "actual": pinned_closes(scenario) if replay else {},
+        "remarks": {"en": remarks(scenario, "en"), "zh": remarks(scenario, "zh")},
         "sources": scenario.inputs.sources | scenario.sources,
     }
 

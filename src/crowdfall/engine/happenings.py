@@ -16,7 +16,7 @@ from crowdfall.engine.run_state import Run
 from crowdfall.engine.trail import Trail
 from crowdfall.engine.witness import SIZES, Sight
 from crowdfall.market.snapshot import GROUPS
-from crowdfall.scenarios.policies import first_session
+from crowdfall.scenarios.policies import takes_effect
 from crowdfall.types import Bool
 
 FALL: Final = 0.01
@@ -43,11 +43,11 @@ def start_events(run: Run, trail: Trail) -> None:
 
 
 def policy_events(run: Run, trail: Trail, day: int) -> None:
-    """Write the policies that begin this session."""
+    """Write the policies that take effect this session."""
     today = run.setting.days[day]
     for event in run.setting.scenario.policy:
-        if first_session(event) == today:
-            bar = event.start_bar if event.start == today else 0
+        session, bar = takes_effect(event, run.setting.bars)
+        if session == today:
             size = max(event.shares.values(), default=0.0)
             for p in range(run.paths):
                 trail.write(p, day, bar, "policy", event.title, "policy", size)

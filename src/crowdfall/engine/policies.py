@@ -71,7 +71,9 @@ def restrict(run: Run, orders: Book, day: int, bar: int) -> None:
                 continue
             if event.kind == "sell_ban":
                 # A ban without names would stop the whole market: it binds those it names.
-                orders.share[:, member.rows] *= 1.0 - (share if event.shares else 0.0)
+                left = 1.0 - (share if event.shares else 0.0)
+                orders.share[:, member.rows] *= left
+                orders.allowed[:, member.rows] *= left
             elif event.kind == "net_sell_limit" and bar in (0, run.setting.bars - 1):
                 _no_net_sales(run, orders, member, share)
             elif event.kind == "no_new_shorts":

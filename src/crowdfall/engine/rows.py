@@ -10,6 +10,7 @@ from crowdfall.agents.protocol import UNDERLYINGS, Account
 from crowdfall.engine.crowd import knocked_in
 from crowdfall.engine.futures import by_sort, month_share, spot
 from crowdfall.engine.run_state import Run
+from crowdfall.engine.volume import background_turnover
 from crowdfall.market.snapshot import GROUPS, INDICES
 from crowdfall.results.schema import CONTRACT_RANKS
 from crowdfall.types import Float64
@@ -63,12 +64,9 @@ def _rows(run: Run, name: str) -> slice:
 
 
 def _turnover(run: Run, row: Row) -> None:
-    # Background trading is ADV, except in names locked at their limit: a volume law of its own
-    # is not modelled yet, so shares react to participants' trades and locks only.
-    setting, prices = run.setting, run.prices
-    adv = np.add.reduceat(setting.market.stocks.adv, setting.edges[:-1])
+    prices = run.prices
     traded = (run.tally.bought + run.tally.sold).sum(axis=1)
-    by_group = adv * (1.0 - prices.locked_share) + traded
+    by_group = background_turnover(prices, run.setting) + traded
     row["turnover"] = by_group.sum(axis=1)
     for g, name in enumerate(GROUPS):
         row[f"turnover_share_{name}"] = by_group[:, g] / row["turnover"]

@@ -19,6 +19,7 @@ from crowdfall.engine.futures import (
     spot,
 )
 from crowdfall.engine.ledger import Ledger, charge_roll, open_ledger, value_books
+from crowdfall.engine.queue import Queue
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
@@ -40,6 +41,7 @@ class Run:
     scratch: Scratch
     tally: Tally
     witness: Witness
+    queue: Queue | None
     strength: Float64  # (N,) stock impact in log price per unit of volume^exponent
     factors: Factors | None
     solving: bool
@@ -88,16 +90,37 @@ class Run:
         """Return futures bought back with stock sales, yuan at the last price (P, R, U).
 
         A hedged book closes the same share of its short as it sells of its stock; part of it
-        follows what it wanted to sell: futures are liquid, locked stocks are not.
+        follows what it wanted to sell: futures are liquid, locked stocks are not. What a queue
+        sold in the bar before is followed now.
         """
         follow = orders.follow_wanted
         ordered = wanted.sum(axis=2)
         filled = np.where(ordered > 0.0, sold.sum(axis=2) / np.maximum(ordered, 1.0), 0.0)
         share = orders.share.max(axis=2) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
+        served = self.scratch.served.sum(axis=2) / np.maximum(self.ledger.stock_value, 1.0)
+        share = np.minimum(share + served, 1.0)
         hedged = self.ledger.hedge_mix.any(axis=1)
         held = by_book(self.futures, self.ledger, self.futures.points)
         short = np.maximum(-self.ledger.units, 0.0) * held
         return np.asarray(short * (share * hedged)[:, :, None])
+
+    def rescue_orders(self, orders: Book) -> Float64 | None:
+        """Return what the national team orders by group, yuan (P, G); None without an order."""
+        for member in self.members:
+            if member.name == "national_team":
+                ordered = np.asarray(orders.buy[:, member.rows].sum(axis=1))
+                return ordered if ordered.any() else None
+        return None
+
+    def rescue_filled(self, orders: Book) -> Float64 | None:
+        """Return the part of those orders that fills, as far as all purchases of the group do."""
+        ordered = self.rescue_orders(orders)
+        if ordered is None:
+            return None
+        scratch, edges = self.scratch, self.setting.edges[:-1]
+        wanted = np.add.reduceat(scratch.purchases, edges, axis=1)
+        filled = np.add.reduceat(scratch.purchases * scratch.filled_purchases, edges, axis=1)
+        return ordered * filled / np.maximum(wanted, 1.0)
 
     def bought_by(self, name: str) -> Float64:
         """Return what a participant bought this bar by group, yuan (P, G)."""
@@ -169,6 +192,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         members=members,
         scratch=Scratch.empty(paths, books, len(setting.slope), groups),
         tally=Tally.empty(paths, books, groups),
+        queue=Queue.empty(paths, books, setting),
         witness=Witness.empty(setting.bars, paths, first_rows(members), books),
         strength=strength * setting.market.stocks.volatility,
         factors=factors if replay else None,

@@ -23,6 +23,7 @@ class Scratch:
     scale: Float64  # (P, N) share of funds' orders let through
     weight: Float64  # (P, N) of purchases within the group
     filled_sales: Float64  # (P, N) shares filled
+    filled_new: Float64  # (P, N) the same of orders that did not wait in a queue
     filled_purchases: Float64
     own: Float64  # (P, N) noise and own impact
     net: Float64  # (P, G) filled net flow
@@ -30,17 +31,29 @@ class Scratch:
     wanted: Float64  # (P, R, G) sales ordered
     filled: Float64  # (P, R, G) sales filled, at the last price
     sold: Float64  # (P, R, G) at this bar's price
+    served: Float64  # (P, R, G) the part of it that had waited in a queue
     bought: Float64
 
     @classmethod
     def empty(cls, paths: int, books: int, stocks: int, groups: int) -> Scratch:
         """Return zeroed arrays."""
         flat, by_book = (paths, stocks), (paths, books, groups)
-        wide = ("sales", "purchases", "scale", "weight", "filled_sales", "filled_purchases", "own")
+        wide = (
+            "sales",
+            "purchases",
+            "scale",
+            "weight",
+            "filled_sales",
+            "filled_new",
+            "filled_purchases",
+            "own",
+        )
         return cls(
             **{name: np.zeros(flat) for name in wide},
             **{name: np.zeros((paths, groups)) for name in ("net", "dislocation")},
-            **{name: np.zeros(by_book) for name in ("wanted", "filled", "sold", "bought")},
+            **{
+                name: np.zeros(by_book) for name in ("wanted", "filled", "sold", "served", "bought")
+            },
         )
 
     def collect(self, orders: Book, ledger: Ledger, prices: Prices, setting: Setting) -> None:
@@ -108,7 +121,8 @@ class Tally:
         by_basis: Float64,
     ) -> None:
         """Add one bar. What is left over adds up too; the close cuts it to what is still held."""
-        self.left += np.maximum(scratch.wanted - scratch.filled, 0.0)
+        self.left += np.maximum(scratch.wanted - scratch.filled, 0.0) - scratch.served
+        np.maximum(self.left, 0.0, out=self.left)
         self.bought += scratch.bought
         self.sold += scratch.sold
         self.wanted_bought += orders.buy

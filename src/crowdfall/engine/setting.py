@@ -15,6 +15,7 @@ from crowdfall.engine.limits import suspended_on
 from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
 from crowdfall.market.snapshot import GROUPS, Market
+from crowdfall.scenarios.policies import news
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Bool, Float64, Int64
 
@@ -34,7 +35,10 @@ class Setting:
 
     ``slope`` (N,): loading on the market factor; ``index_weight`` (N,): weight in the index of
     the stock's own group (equal in micro-cap, by float in the tail); ``suspended`` (T, N): stocks
-    that do not trade; ``noise_scale`` (N,): idiosyncratic sd a bar; ``carry`` (U,) a year.
+    that do not trade; ``news`` (T, K, G): log price that announcements are worth as they come;
+    ``calm_volatility`` (G,): normal sd of the groups' returns a day; ``distance`` (G, G): of the
+    groups' mean log caps, in mean steps between neighbours; ``noise_scale`` (N,): idiosyncratic
+    sd a bar; ``carry`` (U,) a year.
     """
 
     scenario: Scenario
@@ -50,6 +54,9 @@ class Setting:
     noise_scale: Float64
     counted: Bool
     targets: Targets
+    news: Float64
+    calm_volatility: Float64
+    distance: Float64
     costs: Costs
     open_interest: Float64
     carry: Float64
@@ -86,6 +93,7 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
     weight = _index_weights(ordered, edges)
     float_cap = np.add.reduceat(stocks.free_float_cap, edges[:-1])
     carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im])
+    targets = targets_of(scenario, ordered, days, weight, slope)
     return Setting(
         scenario=scenario,
         market=ordered,
@@ -99,7 +107,10 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
         suspended=suspended_on(ordered, scenario, days),
         noise_scale=stocks.residual_volatility / np.sqrt(scenario.clock.bars),
         counted=~stocks.is_st,
-        targets=targets_of(scenario, ordered, days, weight, slope),
+        targets=targets,
+        news=news(scenario, days),
+        calm_volatility=np.maximum(targets.returns.std(axis=0), 1e-4),
+        distance=size_distance(ordered, edges),
         costs=costs_on(scenario.clock.start),
         open_interest=np.array([_open_interest(ordered, u) for u in UNDERLYINGS]),
         carry=carry,
@@ -125,6 +136,15 @@ def _index_weights(market: Market, edges: Int64) -> Float64:
         mass = market.weights.get(name, market.stocks.free_float_cap)[part]
         out[part] = mass / mass.sum()
     return out
+
+
+def size_distance(market: Market, edges: Int64) -> Float64:
+    """Return the distance of size groups by log cap, neighbours one apart on average, (G, G)."""
+    caps = np.log(market.stocks.total_cap)
+    centre = np.add.reduceat(caps, edges[:-1]) / np.diff(edges)
+    apart = np.abs(centre[:, None] - centre[None, :])
+    step = np.diagonal(apart, 1).mean()
+    return np.asarray(apart / step if step > 0.0 else apart)
 
 
 def _check(market: Market, scenario: Scenario) -> None:

@@ -61,6 +61,11 @@ class Prices:
     fast: Float64
     slow: Float64  # (P, G) dislocation
     memory: Float64
+    variance: Float64  # realised, a day
+    peak: Float64  # highest level so far
+    stress: Float64  # log depth withdrawn
+    capital: Float64  # of value buyers, share left
+    expected: Float64  # log price that announcements are still worth
     backstop: Float64
     pending: Float64  # rescue not yet recognised
     seen: Bool  # groups bought on an earlier day
@@ -129,6 +134,11 @@ def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
         fast=np.zeros(by_group),
         slow=np.zeros(by_group),
         memory=np.zeros(by_group),
+        variance=np.tile(setting.calm_volatility**2, (paths, 1)),
+        peak=np.ones(by_group),
+        stress=np.zeros(by_group),
+        capital=np.ones(by_group),
+        expected=np.zeros(by_group),
         backstop=np.zeros(by_group),
         pending=np.zeros(by_group),
         seen=np.zeros(by_group, bool),

@@ -1,6 +1,6 @@
 """One bar of the market, phase by phase.
 
-1. ``set_depth``: liquidity as the last bar left it.
+1. ``announce``, ``set_depth``: news of this bar; liquidity as the last bar left it.
 2. ``collect_orders``: every participant sees the last bar and decides; bans are applied.
 3. ``draw_noise``: stocks' own noise and group noise move.
 4. ``first_prices``: tentative dislocation with all wanted flows; factors solved or read.
@@ -20,8 +20,10 @@ import numpy as np
 
 from crowdfall.agents.protocol import Account, View
 from crowdfall.engine import kernels
+from crowdfall.engine.belief import announce, believe, remember
 from crowdfall.engine.crowd import Book, account, empty_orders, enter
-from crowdfall.engine.depth import believe, calm, dislocate, locked_small, set_depth
+from crowdfall.engine.depth import calm, locked_small, panic, set_depth
+from crowdfall.engine.dislocation import dislocate, settle
 from crowdfall.engine.futures import by_book, by_sort, move_months, spot
 from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
 from crowdfall.engine.policies import costs_in_force, in_force, restrict
@@ -36,6 +38,7 @@ PIN_TOLERANCE = 1e-7
 
 def step(run: Run, day: int, bar: int) -> None:
     """Play one bar for all paths of a block."""
+    announce(run.prices, run.setting, day, bar)
     set_depth(run.prices, run.setting)
     orders = collect_orders(run, day, bar)
     draw_noise(run, day, bar)
@@ -62,6 +65,8 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
             enter(orders, rows, decision, ledger.sellable[:, rows])
     restrict(run, orders, day, bar)
     run.scratch.collect(orders, ledger, prices, setting)
+    if run.queue is not None:
+        run.queue.join(orders, ledger, prices, run.scratch, setting)
     return orders
 
 
@@ -77,6 +82,7 @@ def view(run: Run, day: int, bar: int, everything: Account) -> View:
         locked=prices.locked_share,
         locked_small=locked_small(prices, setting),
         calm=calm(prices, setting),
+        panic=panic(prices, setting),
         basis=run.futures.main_gap,
         spot=spot(prices, setting),
         rescue=run.rescue,
@@ -114,8 +120,8 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     net = scratch.wanted_net(run.setting)
     closing = run.hedge_closing(scratch.wanted, scratch.wanted, orders)
     flow = (orders.futures + closing).sum(axis=1)
-    fast, slow = dislocate(run.prices, run.setting, net, flow)
-    scratch.dislocation = fast + slow
+    fast, slow = dislocate(run.prices, run.setting, net, flow, run.rescue_orders(orders))
+    scratch.dislocation = fast + slow + run.prices.expected
     np.add(run.prices.noise, run.prices.impact, out=scratch.own)
     find_factors(run, day, bar, first=True)
 
@@ -130,9 +136,13 @@ def fill(run: Run, orders: Book) -> None:
         scratch.sales, scratch.purchases, scratch.filled_sales, scratch.filled_purchases,
         scratch.net,
     )  # fmt: skip
+    if run.queue is None:
+        scratch.filled_new = scratch.filled_sales
+    else:
+        run.queue.part(scratch)
     kernels.filled_by_book(
         run.ledger.shares, run.ledger.held_back, run.ledger.fresh, run.ledger.slot, prices.price,
-        setting.edges, orders.share, run.ledger.capped, scratch.scale, scratch.filled_sales,
+        setting.edges, orders.share, run.ledger.capped, scratch.scale, scratch.filled_new,
         scratch.filled,
     )  # fmt: skip
 
@@ -142,8 +152,8 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     scratch, prices, setting = run.scratch, run.prices, run.setting
     orders.futures += run.hedge_closing(scratch.filled, scratch.wanted, orders)
     flow = orders.futures.sum(axis=1)
-    prices.fast, prices.slow = dislocate(prices, setting, scratch.net, flow)
-    scratch.dislocation = prices.fast + prices.slow
+    settle(prices, setting, scratch.net, flow, run.rescue_filled(orders))
+    scratch.dislocation = prices.fast + prices.slow + prices.expected
     terms = setting.scenario.impact
     kernels.add_volume(
         prices.volume, np.exp(-setting.dt / terms.stock_life), scratch.sales, scratch.purchases,
@@ -197,9 +207,11 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
     kernels.book_trades(
         ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, run.prices.price,
-        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_sales, orders.buy,
+        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_new, orders.buy,
         scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
     )  # fmt: skip
+    if run.queue is not None:
+        run.queue.serve(orders, ledger, run.prices, scratch, setting)
     costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)
     points, gap_before = run.futures.points, run.basis_ratio()
@@ -229,8 +241,7 @@ def basis_part(run: Run, before: Float64) -> Float64:
 def observe(run: Run, bar: int) -> None:
     """Remember group returns, locked stocks, what the national team bought, and the bar."""
     prices, setting = run.prices, run.setting
-    fade = np.exp(-setting.dt / setting.scenario.impact.memory)
-    prices.memory[:] = prices.memory * fade + np.log(prices.level / run.last_level)
+    remember(prices, setting, np.log(prices.level / run.last_level))
     run.last_level = prices.level.copy()
     kernels.limit_state(
         prices.log_price, prices.low, prices.high, prices.counted, setting.edges, prices.locked,

@@ -7,13 +7,13 @@ participant's flow pushed each group and each basis: the weights by which causes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
-from crowdfall.engine.depth import push
+from crowdfall.engine.dislocation import push
 from crowdfall.engine.setting import SPOT_TRANSFER, Setting
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.types import Float64, Int64
@@ -91,7 +91,7 @@ class Witness:
     def _note(self, run: Run, entry: int) -> None:
         prices = run.prices
         self.market[entry] = prices.market
-        self.group[entry] = prices.group
+        np.add(prices.group, prices.expected, out=self.group[entry])
         np.add(prices.fast, prices.slow, out=self.moved[entry])
         self.level[entry] = prices.level
         self.basis[entry] = run.main_basis()
@@ -160,9 +160,13 @@ def look_back(witness: Witness, setting: Setting) -> Sight:
     w, edges = witness, setting.edges[:-1]
     slope = np.add.reduceat(setting.index_weight * setting.slope, edges)
     net = w.bought - w.sold
-    stock = push(net[..., :SIZES] / setting.group_float, w.depth[:, :, None, :], setting)
+    depth = w.depth[:, :, None, :]
+    stock = push(net[..., :SIZES] / setting.group_float, depth, setting)
+    for m in rescuers(setting):
+        share = net[:, :, m, :SIZES] / setting.group_float
+        stock[:, :, m] = push(share, w.depth, setting, rescue=True)
     felt = _felt(net[..., SIZES:], setting) / setting.group_float
-    futures = push(felt, w.depth[:, :, None, :], setting)
+    futures = push(felt, depth, setting)
     stock_push, futures_push = stock.sum(axis=0), futures.sum(axis=0)
     moved = w.moved[-1] - w.moved[0]
     growth = np.log(w.level[-1] / w.level[0])
@@ -185,6 +189,13 @@ def look_back(witness: Witness, setting: Setting) -> Sight:
         began_buying=_began(w.bought),
         basis=w.basis.copy(),
     )
+
+
+def rescuers(setting: Setting) -> list[int]:
+    """Return the numbers of the participants whose purchases are a rescue: the national team."""
+    agents = setting.scenario.agents
+    names = [item.name for item in fields(agents) if getattr(agents, item.name).enabled]
+    return [m for m, name in enumerate(names) if name == "national_team"]
 
 
 def _felt(futures: Float64, setting: Setting) -> Float64:

@@ -33,9 +33,29 @@ class Impact:
     depth_lock: float = parameter(
         1.4, "log depth lost per unit share of locked stocks", source=PROTOTYPE, low=0.0, high=10.0
     )
+    depth_life: float = parameter(
+        1.0, "life of withdrawn depth once stress is over", unit="days", source="assumption",
+        low=0.1, high=60.0,
+    )  # fmt: skip
+    depth_volatility: float = parameter(
+        0.05, "log depth lost per multiple of normal volatility beyond one", source="assumption",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    volatility_memory: float = parameter(
+        5.0, "memory of realised volatility", unit="days", source="assumption", low=1.0, high=60.0
+    )
+    depth_drawdown: float = parameter(
+        0.2, "log depth lost per unit of drawdown beyond 10%", source="assumption",
+        low=0.0, high=5.0,
+    )  # fmt: skip
     spill: float = parameter(
         0.49, "share of a flow felt by the next size group", source=PROTOTYPE, low=0.0, high=0.95
     )
+    rescue_spill: float = parameter(
+        0.05, "the same for purchases of the national team",
+        source="assumption (0-0.2): scripts/stock_evidence.py finds none, 2 January to 2 February",
+        low=0.0, high=0.95,
+    )  # fmt: skip
     fast_share: float = parameter(
         0.68, "share of the dislocation that fades fast", source=PROTOTYPE, low=0.0, high=1.0
     )
@@ -50,6 +70,18 @@ class Impact:
         0.19, "log dislocation at which value buyers double the reversion", source=PROTOTYPE,
         low=0.05, high=10.0,
     )  # fmt: skip
+    value_resistance: float = parameter(
+        0.2, "share of value demand that resists deepening instead of bringing prices back",
+        source="assumption", low=0.0, high=1.0,
+    )  # fmt: skip
+    value_capital: float = parameter(
+        0.5, "log dislocation that value buyers can absorb", source="assumption",
+        low=0.02, high=20.0,
+    )  # fmt: skip
+    capital_life: float = parameter(
+        40.0, "life in which their capital returns (Bian et al. 2018: reversal in 40 days)",
+        unit="days", source="Bian et al. 2018", low=5.0, high=250.0,
+    )  # fmt: skip
     backstop_reversion: float = parameter(
         6.1, "extra reversion of the slow part under a credible rescue", source=PROTOTYPE,
         low=0.0, high=30.0,
@@ -62,6 +94,17 @@ class Impact:
         0.54, "share of depth loss and panic that a credible rescue takes away", source=PROTOTYPE,
         low=0.0, high=1.0,
     )  # fmt: skip
+    backstop_fade: float = parameter(
+        40.0, "life of the belief in a rescue", unit="days", source="assumption",
+        low=2.0, high=1000.0,
+    )  # fmt: skip
+    expectation_calm: float = parameter(
+        0.15, "share of panic that an announcement worth 1% takes away", source="assumption",
+        low=0.0, high=2.0,
+    )  # fmt: skip
+    expectation_life: float = parameter(
+        5.0, "life of an announcement", unit="days", source="assumption", low=0.5, high=60.0
+    )
     stock_impact: float = parameter(
         0.32, "stock-level move in daily volatilities per unit of accumulated volume",
         source=PROTOTYPE, low=0.0, high=3.0,
@@ -87,6 +130,10 @@ class Impact:
     locked_fill: float = parameter(
         0.04, "share of an order filled at a locked limit", source="assumption", low=0.0, high=0.5
     )
+    volume_depth: float = parameter(
+        0.2, "power of depth by which background turnover withdraws", source="assumption",
+        low=0.0, high=1.0,
+    )  # fmt: skip
     noise_return: float = parameter(
         0.6, "growth of idiosyncratic noise in stress", source="design:model 1 a.2",
         low=0.0, high=3.0,

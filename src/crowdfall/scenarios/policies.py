@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
+
 from crowdfall.data.calendar import is_session, next_session
 from crowdfall.errors import ScenarioError
+from crowdfall.i18n import Language, translate
+from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.schema import Policy, PolicyKind, Scenario
+from crowdfall.types import Float64
+
+MOST_EFFECT: Final = 0.10
+"""Largest effect of an announcement, log price (assumption: an index's daily limit)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +51,28 @@ LEVERS: Final[dict[PolicyKind, Lever]] = {
 
 
 def first_session(event: Policy) -> date:
-    """Return the session at which a policy takes effect: its day, or the next session."""
-    return event.start if is_session(event.start) else next_session(event.start)
+    """Return the session at which a policy takes effect: its day, or the next session.
+
+    It is the next one for a day without a session, and for what became known after the close.
+    """
+    late = event.after_close or not is_session(event.start)
+    return next_session(event.start) if late else event.start
+
+
+def takes_effect(event: Policy, bars: int = 8) -> tuple[date, int]:
+    """Return the session and the bar from which a policy works."""
+    first = first_session(event)
+    return first, -(-event.start_bar * bars // 8) if first == event.start else 0
+
+
+def news(scenario: Scenario, days: Sequence[date]) -> Float64:
+    """Return the log price that announcements are worth, by session, bar and group, (T, K, G)."""
+    out = np.zeros((len(days), scenario.clock.bars, len(GROUPS)))
+    for event in scenario.policy:
+        day, bar = takes_effect(event, scenario.clock.bars)
+        if event.effect and day in days:
+            out[days.index(day), bar] += [event.effect.get(name, 0.0) for name in GROUPS]
+    return out
 
 
 def in_effect(event: Policy, day: date, eighth: int) -> bool:
@@ -67,8 +96,20 @@ def level(event: Policy) -> float:
 
 def moved(scenario: Scenario) -> tuple[tuple[Policy, date], ...]:
     """Return the policies dated on a day without a session, and the session they wait for."""
-    found = ((event, first_session(event)) for event in scenario.policy)
-    return tuple((event, first) for event, first in found if first != event.start)
+    return tuple(
+        (event, first_session(event)) for event in scenario.policy if not is_session(event.start)
+    )
+
+
+def remarks(scenario: Scenario, lang: Language) -> list[str]:
+    """Return a sentence for every policy that waits because its day is no session."""
+    return [
+        translate(
+            "cli.policy_moved", lang, title=event.title, title_zh=event.title_zh or event.title,
+            start=event.start, first=first,
+        )
+        for event, first in moved(scenario)
+    ]  # fmt: skip
 
 
 def check_policies(scenario: Scenario, names: tuple[str, ...]) -> None:
@@ -94,6 +135,20 @@ def check_policies(scenario: Scenario, names: tuple[str, ...]) -> None:
                 high=lever.high, unit=lever.meaning,
             )  # fmt: skip
         _check_shares(event, names)
+        _check_effect(event)
+
+
+def _check_effect(event: Policy) -> None:
+    for name, worth in event.effect.items():
+        if name not in GROUPS:
+            raise ScenarioError("effect_group", name=name, known=", ".join(GROUPS))
+        if not abs(worth) <= MOST_EFFECT:  # NaN fails too
+            raise ScenarioError(
+                "out_of_range", key=f"policy.effect.{name}", value=worth, low=-MOST_EFFECT,
+                high=MOST_EFFECT, unit="log price",
+            )  # fmt: skip
+    if event.effect and not event.effect_source:
+        raise ScenarioError("effect_source", title=event.title)
 
 
 def _check_shares(event: Policy, names: tuple[str, ...]) -> None:

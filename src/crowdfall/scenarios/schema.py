@@ -75,19 +75,32 @@ class Inputs:
 
 @dataclass(frozen=True, kw_only=True)
 class Channels:
-    """Transmission channels that can be switched off one by one."""
+    """Transmission channels that can be switched off one by one.
+
+    ``time_priority``: at a limit earlier orders fill before later ones, not pro rata with them.
+    """
 
     group_impact: bool = True
     stock_impact: bool = True
     spill: bool = True
+    size_kernel: bool = False
+    rescue_split: bool = True
     liquidity_withdrawal: bool = True
+    slow_liquidity: bool = True
+    volatility_withdrawal: bool = True
     value_demand: bool = True
+    value_resistance: bool = True
     backstop: bool = True
+    backstop_fade: bool = True
+    expectations: bool = True
     futures_transfer: bool = True
     month_flows: bool = True
     futures_roll: bool = True
     locked_arbitrage: bool = True
     price_limits: bool = True
+    limit_queue: bool = True
+    time_priority: bool = False
+    volume_law: bool = True
     sell_ban: bool = True
     policies: bool = True
 
@@ -142,6 +155,8 @@ class Policy:
     ``shares`` names whom it binds and how far (0 to 1); empty binds everybody. ``value`` is the
     lever's number: what ``scenarios.policies`` says for each kind. Without an ``end`` a sell ban
     and a limit on net selling last one session, everything else to the end of the run.
+    ``effect``: what the announcement is expected to be worth by size group, log price, with
+    ``effect_source``; ``after_close``: it became known after the session, and works from the next.
     """
 
     kind: PolicyKind
@@ -153,6 +168,9 @@ class Policy:
     start_bar: int = 0
     shares: dict[str, float] = field(default_factory=dict)
     value: float | None = None
+    after_close: bool = False
+    effect: dict[str, float] = field(default_factory=dict)
+    effect_source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crowdfall.engine.depth import believe, calm, dislocate, locked_small, recognise, set_depth
+from crowdfall.engine.belief import believe, recognise
+from crowdfall.engine.depth import calm, locked_small, set_depth
+from crowdfall.engine.dislocation import dislocate
 from crowdfall.engine.setting import Setting, setting
 from crowdfall.engine.state import Prices, first_prices
 from crowdfall.market.snapshot import Market
@@ -20,7 +22,7 @@ TERMS = (
     "impact.depth_lock = 2.0", "impact.spill = 0.5", "impact.fast_share = 0.6",
     "impact.fast_life = 2.0", "impact.slow_life = 20.0", "impact.value_scale = 0.2",
     "impact.backstop_reversion = 6.0", "impact.backstop_scale = 0.002",
-    "impact.backstop_relief = 0.5", "basis.transfer = 0.4",
+    "impact.backstop_relief = 0.5", "basis.transfer = 0.4", "impact.value_resistance = 0.0",
 )  # fmt: skip
 
 
@@ -82,7 +84,7 @@ def test_locked_stocks_cost_depth_in_all_small_groups(prices: Prices, constants:
 def test_depth_has_a_floor_and_a_switch(prices: Prices, constants: Setting) -> None:
     prices.memory[:] = -0.9
     set_depth(prices, constants)
-    np.testing.assert_array_equal(prices.depth, 0.1)
+    np.testing.assert_allclose(prices.depth, 0.1)
     set_depth(prices, switched(constants, liquidity_withdrawal=False))
     np.testing.assert_array_equal(prices.depth, 1.0)
 

@@ -99,7 +99,8 @@ def test_each_door_alone_makes_neutral_funds_cut(
     monkeypatch.setattr(f"{__name__}.STRESS", STRESS + BAN)
     shut = tuple(f"agents.neutral.{name}=false" for name in DOORS)
     given = (*shut, "agents.neutral.cut_rate=0.0", "agents.neutral.unwind_rate=0.1",
-             "agents.neutral.profit_rate=0.1", "agents.neutral.rotation_rate=0.05",
+             "agents.neutral.profit_rate=0.1", "agents.neutral.profit_gain=0.01",
+             "agents.neutral.rotation_rate=0.05",
              "agents.neutral.rotation_gap=0.004")  # fmt: skip
     off, on = pair(f"agents.neutral.{door}=true", given=given, days=7)
     assert (by_path(off["agents"], "stock_sold", "neutral") == 0.0).all()
@@ -197,7 +198,8 @@ def test_the_loop_of_excess_inflow_and_leverage_grows_the_crowd() -> None:
         most[on] = whole.group_by("path").agg(pl.col("stock_value").max()).sort("path")
         flows[on] = by_path(books, "capital_flow")
         bought[on] = by_path(books, "stock_bought")
-        highest = tables["daily"].group_by("path").agg(pl.col("microcap_close").max())
+        rising = tables["daily"].sort("path", "date").group_by("path", maintain_order=True)
+        highest = rising.agg(pl.col("microcap_close").head(6).mean())  # money comes in at first
         lead[on] = highest.sort("path")["microcap_close"].to_numpy()
     assert (bought["false"] == 0.0).all()
     assert (bought["true"] > 0.0).all()
