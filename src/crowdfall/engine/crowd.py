@@ -147,5 +147,14 @@ def knocked_in(members: Sequence[Member]) -> Float64 | None:
 
 def account(member: Member, everything: Account) -> Account:
     """Return a participant's own rows of the accounts of all."""
-    own = {f.name: getattr(everything, f.name)[:, member.rows] for f in fields(Account)}
-    return Account(**own)
+    rows = member.rows  # written out: this runs for every participant and bar
+    return Account(
+        equity=everything.equity[:, rows],
+        stock_value=everything.stock_value[:, rows],
+        group_value=everything.group_value[:, rows],
+        futures=everything.futures[:, rows],
+        cash=everything.cash[:, rows],
+        nav=everything.nav[:, rows],
+        drawdown=everything.drawdown[:, rows],
+        excess=everything.excess[:, rows],
+    )

@@ -24,8 +24,9 @@ from crowdfall.scenarios.inputs import pinned_closes
 from crowdfall.scenarios.policies import remarks
 from crowdfall.scenarios.schema import Scenario
 
-BLOCK: Final = 5
-"""Paths in a block: about 5 MB of books a path; few enough that progress moves."""
+SMALLEST: Final = 5
+LARGEST: Final = 20
+"""Paths in a block, about 5 MB each: Python's work of a bar is shared by all of them."""
 THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -59,13 +60,14 @@ def run(
     workers: int,
     out: Path,
     progress: Callable[[Progress], None] | None = None,
-    block: int = BLOCK,
+    block: int | None = None,
 ) -> RunFolder:
     """Run an ensemble into a new folder and return it complete.
 
     The result depends on market, scenario, seed and paths alone, not on workers or block size.
     Raises RunError where the folder exists or a count is below one.
     """
+    block = block_size(paths, workers) if block is None else block
     for name, value in (("paths", paths), ("workers", workers), ("block", block)):
         if value < 1:
             raise RunError("count_below_one", name=name, value=value)
@@ -115,6 +117,11 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
         "remarks": {"en": remarks(scenario, "en"), "zh": remarks(scenario, "zh")},
         "sources": scenario.inputs.sources | scenario.sources,
     }
+
+
+def block_size(paths: int, workers: int) -> int:
+    """Return how many paths go into a block: at least four blocks a worker, so progress moves."""
+    return min(LARGEST, max(SMALLEST, paths // (4 * max(workers, 1))))
 
 
 def _blocks(paths: int, size: int) -> list[tuple[int, int, int]]:
