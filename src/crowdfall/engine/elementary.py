@@ -116,9 +116,8 @@ def total(lanes):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def dot(x, y, lanes):
-    """Return sum(x * y)."""
-    clear(lanes)
+def add_products(x, y, lanes):
+    """Add x * y to the partial sums; pieces of one sum start at multiples of LANES."""
     whole = len(x) // LANES * LANES
     for a in range(0, whole, LANES):
         u, v = x[a : a + LANES], y[a : a + LANES]
@@ -127,6 +126,13 @@ def dot(x, y, lanes):
     u, v = x[whole:], y[whole:]
     for j in range(len(u)):
         lanes[j] += u[j] * v[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def dot(x, y, lanes):
+    """Return sum(x * y)."""
+    clear(lanes)
+    add_products(x, y, lanes)
     return total(lanes)
 
 

@@ -17,8 +17,21 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.elementary import LANES, add, clear, dot, exp, log, multiply, sum_up
+from crowdfall.engine.elementary import (
+    LANES,
+    add,
+    add_products,
+    clear,
+    dot,
+    exp,
+    log,
+    multiply,
+    sum_up,
+    total,
+)
 
+_PIECE: Final = 512
+"""Stocks of a book worked on at a time, few enough for the first cache; a multiple of LANES."""
 _SMALL: Final = 1e-9
 """Volume below which a stock has no impact of its own."""
 
@@ -76,9 +89,14 @@ def group_values(shares, held_back, fresh, slot, price, edges, rows, held, sella
 @nb.njit(cache=True, error_model="numpy")
 def _order(free, price, f, ordered, lanes):
     """Add f x free to the shares ordered; return its value."""
-    for i in range(len(ordered)):
-        ordered[i] += f * free[i]
-    return f * dot(free, price, lanes)
+    clear(lanes)
+    for a in range(0, len(ordered), _PIECE):
+        b = min(a + _PIECE, len(ordered))
+        x, out = free[a:b], ordered[a:b]
+        for i in range(len(out)):
+            out[i] += f * x[i]
+        add_products(x, price[a:b], lanes)
+    return f * total(lanes)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -363,12 +381,17 @@ def set_prices(own, slope, loading, moved, market, low, high, edges, first_price
 @nb.njit(cache=True, error_model="numpy")
 def _sell(row, free, through, f, price, background, amount, lanes):
     """Move f x free x through shares from a book to the background; return their value."""
-    for i in range(len(amount)):
-        amount[i] = f * free[i] * through[i]
-    for i in range(len(amount)):
-        row[i] -= amount[i]
-    add(amount, background)
-    return dot(amount, price, lanes)
+    clear(lanes)
+    for a in range(0, len(row), _PIECE):
+        b = min(a + _PIECE, len(row))
+        x, share, own, out = free[a:b], through[a:b], row[a:b], amount[: b - a]
+        for i in range(len(out)):
+            out[i] = f * x[i] * share[i]
+        for i in range(len(out)):
+            own[i] -= out[i]
+        add(out, background[a:b])
+        add_products(out, price[a:b], lanes)
+    return total(lanes)
 
 
 @nb.njit(cache=True, error_model="numpy")
