@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from crowdfall.engine.propagation import faded
 from crowdfall.engine.setting import SPOT_TRANSFER, Setting
 from crowdfall.engine.state import Prices
 from crowdfall.types import Float64
@@ -91,7 +92,7 @@ def _push(
 
 def _moved(prices: Prices, setting: Setting, felt: Float64) -> tuple[Float64, Float64]:
     terms, dt = setting.scenario.impact, setting.dt
-    fast = prices.fast * np.exp(-dt / terms.fast_life)
+    fast = faded(prices, setting)
     slow = prices.slow * np.exp(-dt * _reversion(prices, setting))
     return fast + terms.fast_share * felt, slow + (1.0 - terms.fast_share) * felt
 

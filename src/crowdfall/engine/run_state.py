@@ -19,6 +19,7 @@ from crowdfall.engine.futures import (
     spot,
 )
 from crowdfall.engine.ledger import Ledger, charge_roll, open_ledger, value_books
+from crowdfall.engine.propagation import open_parts
 from crowdfall.engine.queue import Queue
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
@@ -166,6 +167,7 @@ class Run:
 def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | None) -> Run:
     """Return a block at the first close. ``factors`` None: solve them (replay) or draw (free)."""
     prices = first_prices(setting, first_path, paths)
+    prices.parts = open_parts(setting, paths)
     futures = open_futures(prices, setting)
     members, positions = gather(setting, first_path, paths)
     ledger = open_ledger(positions, futures, setting)

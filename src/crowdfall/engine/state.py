@@ -60,6 +60,7 @@ class Prices:
     group: Float64  # (P, G) group factors
     fast: Float64
     slow: Float64  # (P, G) dislocation
+    parts: Float64  # (P, G, K) of the fast one, if it fades as a power law
     memory: Float64
     variance: Float64  # realised, a day
     peak: Float64  # highest level so far
@@ -133,6 +134,7 @@ def first_prices(setting: Setting, first_path: int, paths: int) -> Prices:
         group=np.zeros(by_group),
         fast=np.zeros(by_group),
         slow=np.zeros(by_group),
+        parts=np.zeros((*by_group, 0)),
         memory=np.zeros(by_group),
         variance=np.tile(setting.calm_volatility**2, (paths, 1)),
         peak=np.ones(by_group),

@@ -62,6 +62,10 @@ class Impact:
     fast_life: float = parameter(
         2.1, "life of the fast part", unit="days", source=PROTOTYPE, low=0.2, high=20.0
     )
+    decay_exponent: float = parameter(
+        0.0, "exponent of a power-law decay of the fast part; 0: one rate, fast_life",
+        source="off by default; Bouchaud et al. 2018 (ch. 13): 0.2-0.6", low=0.0, high=0.9,
+    )  # fmt: skip
     slow_life: float = parameter(
         29.0, "life of the slow part (Bian et al. 2018: 40)", unit="days", source=PROTOTYPE,
         low=2.0, high=250.0,

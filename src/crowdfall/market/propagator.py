@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gamma
+from typing import Final
 
 import numpy as np
 
 from crowdfall.errors import TermsError
 from crowdfall.types import Float64
+
+SLOWEST: Final = 4.0
+FASTEST: Final = 4.0
+"""How many e-folds beyond its times the grid of rates reaches; beyond, weights are below 1e-3."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +65,31 @@ def power_law(
     high = -np.log(shortest) + np.log(max(lost, 2.0)) + 1.0
     grid = np.arange(low, high + step, step)
     return Propagator(weight=step * np.exp(exponent * grid) / gamma(exponent), rate=np.exp(grid))
+
+
+def long_memory(
+    exponent: float, *, unit: float, longest: float = 250.0, step: float = 0.6
+) -> Propagator:
+    """Return (1 + t / unit)^-exponent as exponentials: 1 at once, a power law later.
+
+    (1 + s)^-b = 1 / Gamma(b) x integral of u^(b - 1) e^-u e^(-u s) du. What would fade only after
+    ``longest`` days is one part that stays. Some 28 parts hold it to 1e-3 (measured in the tests).
+    TermsError as in ``power_law``.
+
+    >>> float(long_memory(0.5, unit=0.125).at(0.0).round(12))
+    1.0
+    """
+    if not 0.0 < exponent < 1.0:
+        raise TermsError("propagator_exponent", value=f"{exponent:g}")
+    if not (0.0 < unit < longest < np.inf and 0.0 < step <= 2.0):
+        raise TermsError(
+            "propagator_times", shortest=f"{unit:g}", longest=f"{longest:g}", step=f"{step:g}"
+        )
+    kept = -np.log(longest / unit) - SLOWEST
+    grid = np.arange(kept, FASTEST, step)
+    weight = step * np.exp(exponent * grid - np.exp(grid)) / gamma(exponent)
+    stays = max(1.0 - float(weight.sum()), 0.0)
+    return Propagator(
+        weight=np.append(weight, stays) / (weight.sum() + stays),
+        rate=np.append(np.exp(grid) / unit, 0.0),
+    )

@@ -12,13 +12,20 @@ from crowdfall.experiments.theory.answers_elsewhere import (
     eba_checks,
     engine_checks,
     monitor_checks,
+    rule_checks,
 )
 from crowdfall.experiments.theory.balance_sheets import fire_sale, read_eba
 from crowdfall.experiments.theory.checks import Check, closed_form, printed
 from crowdfall.experiments.theory.document import check
 
-WITHOUT_DATA = [*solver_checks(), *desk_checks(), *engine_checks(), *monitor_checks()]
-IDS = {f"V{n}" for n in range(1, 18) if n != 16}
+WITHOUT_DATA = [
+    *solver_checks(),
+    *desk_checks(),
+    *engine_checks(),
+    *monitor_checks(),
+    *rule_checks(),
+]
+IDS = {f"V{n}" for n in range(1, 18)}
 
 
 def holds(each: Check) -> bool:

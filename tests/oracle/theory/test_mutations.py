@@ -12,7 +12,7 @@ import pytest
 
 from crowdfall.agents import dma, leverage
 from crowdfall.desk.execution import CostLaw, Terms, cost
-from crowdfall.engine import kernels, step
+from crowdfall.engine import kernels, propagation, step
 from crowdfall.experiments.theory import (
     answers,
     answers_elsewhere,
@@ -24,8 +24,11 @@ from crowdfall.experiments.theory import (
     vulnerable,
 )
 from crowdfall.experiments.theory.checks import Check
+from crowdfall.market.propagator import Propagator
 from crowdfall.monitor import indices
 from crowdfall.types import Float64
+
+ADD_VOLUME = kernels.add_volume
 
 
 def missed(found: list[Check]) -> set[str]:
@@ -44,13 +47,12 @@ def patch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def per_bar_volume(
-    volume: Float64, decay: float, sales: Float64, purchases: Float64, filled_sales: Float64,
-    filled_purchases: Float64, calm: Float64,
-) -> None:  # fmt: skip
+def per_bar_volume(volume: Float64, *rest: object) -> None:
     """Let every bar have its own square root: what a naive engine does."""
-    flow = (purchases * filled_purchases - sales * filled_sales) / calm
-    root = np.sign(volume) * np.sqrt(np.abs(volume)) + np.sign(flow) * np.sqrt(np.abs(flow))
+    before = volume.copy()
+    volume[:] = 0.0
+    ADD_VOLUME(volume, *rest)
+    root = np.sign(before) * np.sqrt(np.abs(before)) + np.sign(volume) * np.sqrt(np.abs(volume))
     volume[:] = np.sign(root) * root**2
 
 
@@ -144,3 +146,23 @@ def test_v14_and_v15_miss_if_depth_is_forgotten_or_winners_are_bought(
     patch.setattr(answers_elsewhere, "contrarian", lambda r, f: book([-x for x in r], f))
     found = missed(answers_elsewhere.monitor_checks())
     assert found == {"v14_matrix", "v14_top", "v15_contrarian"}
+
+
+def test_v16_misses_if_limits_are_rounded_as_binary_floats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def binary(close: Float64, limit: Float64) -> tuple[Float64, Float64]:
+        return np.round(close * (1 + limit), 2), np.round(close * (1 - limit), 2)
+
+    monkeypatch.setattr(answers_elsewhere, "limit_prices", binary)
+    found = one(answers_elsewhere.rule_checks(), "v16_limits")
+    assert found.verdict == "misses"
+    assert found.computed[-1] == pytest.approx(4.0)
+
+
+def test_v11_misses_if_what_was_traded_is_forgotten_at_one_rate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one_rate = Propagator(weight=np.array([1.0]), rate=np.array([0.5]))
+    monkeypatch.setattr(propagation, "kernel", lambda exponent, bars: one_rate)
+    assert "v11_engine" in missed(answers_elsewhere.engine_checks())

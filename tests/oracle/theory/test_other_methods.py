@@ -9,13 +9,14 @@ import pytest
 from scipy.integrate import quad
 
 from crowdfall.desk.execution import Terms, schedule
+from crowdfall.experiments.theory import in_engine
 from crowdfall.experiments.theory.answers import linear_system, three_banks
 from crowdfall.experiments.theory.answers_elsewhere import SALE
 from crowdfall.experiments.theory.contagion import crossings, respond, solve
 from crowdfall.experiments.theory.covariance import correlation, homogeneous, realised_covariance
 from crowdfall.experiments.theory.spiral import leverage_targeting
 from crowdfall.experiments.theory.vulnerable import System
-from crowdfall.market.propagator import power_law
+from crowdfall.market.propagator import long_memory, power_law
 
 
 def test_all_rounds_are_the_sum_of_the_rounds() -> None:
@@ -124,3 +125,22 @@ def test_impact_of_a_metaorder_is_the_integral_of_the_decay() -> None:
         ends = math.sqrt(when - min(when, 1.0)), math.sqrt(when)
         area, _ = quad(lambda root: 2.0 * root * root**-1.0, *ends)
         assert float(kernel.of_metaorder(when, 1.0)) == pytest.approx(area, rel=1e-9)
+
+
+@pytest.mark.parametrize("exponent", [0.2, 0.4, 0.5, 0.8])
+def test_long_memory_is_one_at_once_and_a_power_law_later(exponent: float) -> None:
+    kernel, times = long_memory(exponent, unit=0.125), np.geomspace(0.125, 250.0, 40)
+    np.testing.assert_allclose(kernel.at(times), (1 + times / 0.125) ** -exponent, rtol=1.5e-3)
+    assert float(kernel.at(0.0)) == pytest.approx(1.0, abs=1e-12)
+    assert len(kernel.rate) < 40
+    assert (kernel.weight >= 0).all()
+
+
+def test_engine_tends_to_the_continuous_law_as_orders_grow_longer() -> None:
+    law = np.array([c**0.5 - (c - 1) ** 0.5 for c in (1.5, 2.0)])
+    gaps = [
+        np.abs(np.array(in_engine.metaorder_decay(0.5, bars, (1.5, 2.0))) / law - 1).max()
+        for bars in (16, 128)
+    ]
+    assert gaps[1] < 0.5 * gaps[0]
+    assert gaps[1] < 0.08

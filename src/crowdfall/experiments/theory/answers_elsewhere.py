@@ -14,6 +14,7 @@ from crowdfall.experiments.theory.answers import CORRELATIONS, DRIFT_SALES, expe
 from crowdfall.experiments.theory.balance_sheets import Rule, Sheets, fire_sale, read_eba
 from crowdfall.experiments.theory.checks import Check, closed_form, printed
 from crowdfall.monitor.indices import contrarian, endogenous_risk
+from crowdfall.rules.price_limits import limit_prices
 
 EBA_FILE: Final = Path("eba2018", "EBA_2018.csv")
 SEEN: Final = 0.05
@@ -45,9 +46,21 @@ def engine_checks() -> list[Check]:
         closed_form("V6", "v6_engine", [in_engine.targeting_multiplier()], [1 / 0.7], where, 1e-6),
         closed_form("V8", "v8_engine", correlations,
                     [expected_correlation(*case) for case in CORRELATIONS], where),
+        closed_form("V11", "v11_engine", in_engine.metaorder_decay(), _decay_by_bars(0.5, 64),
+                    where, 2e-3),
         closed_form("V12", "v12_slices", sliced, [1.0, 1.0, 1.0], where),
         closed_form("V17", "v17_engine", sales, DRIFT_SALES, "agents.dma.Dma.plan"),
     ]  # fmt: skip
+
+
+def _decay_by_bars(exponent: float, bars: int) -> list[float]:
+    """Return what the decay (1 + age)^-exponent, summed bar by bar, leaves of a metaorder."""
+
+    def left(after: int) -> float:
+        ages = np.arange(max(after - bars, 0), after)
+        return float(((1.0 + ages) ** -exponent).sum())
+
+    return [left(round(time * bars)) / left(bars) for time in (1.5, 2.0, 5.0)]
 
 
 def desk_checks() -> list[Check]:
@@ -93,6 +106,17 @@ def monitor_checks() -> list[Check]:
         closed_form("V14", "v14_top", [risk.eigenvalue, *risk.vector], [top, *vector], where),
         closed_form("V15", "v15_contrarian", [book.unlevered, book.levered],
                     [-0.01 / 3, -0.04 / 3], "monitor.indices.contrarian"),
+    ]  # fmt: skip
+
+
+def rule_checks() -> list[Check]:
+    """Return the limit prices, which the rules round half up to 0.01 yuan."""
+    closes, limits = np.array([10.05, 3.33, 7.77, 12.34, 4.45]), np.array([0.1, 0.1, 0.2, 0.1, 0.1])
+    up, down = limit_prices(closes, limits)
+    return [
+        printed("V16", "v16_limits", np.stack([up, down], axis=1),
+                "11.06 9.05 3.66 3.00 9.32 6.22 13.57 11.11 4.90 4.01",
+                "rules.price_limits.limit_prices", 1e-12),
     ]  # fmt: skip
 
 

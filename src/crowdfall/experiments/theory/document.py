@@ -12,6 +12,7 @@ from crowdfall.experiments.theory.answers_elsewhere import (
     eba_checks,
     engine_checks,
     monitor_checks,
+    rule_checks,
 )
 from crowdfall.experiments.theory.checks import Check
 from crowdfall.i18n import Language, translate
@@ -28,7 +29,8 @@ def check(data: str | Path | None = None) -> list[Check]:
     """
     folder = Path(data) if data is not None else None
     found = [
-        *solver_checks(), *eba_checks(folder), *desk_checks(), *engine_checks(), *monitor_checks()
+        *solver_checks(), *eba_checks(folder), *desk_checks(), *engine_checks(), *monitor_checks(),
+        *rule_checks(),
     ]  # fmt: skip
     return sorted(found, key=lambda each: int(each.id[1:]))
 

@@ -83,6 +83,22 @@ def _trade(run: Run, flow: Float64) -> None:
     final_prices(run, empty_orders(run.paths, 0, len(run.setting.group_float)), 0, 0)
 
 
+def metaorder_decay(
+    exponent: float = 0.5, bars: int = 64, times: tuple[float, ...] = (1.5, 2.0, 5.0)
+) -> tuple[float, ...]:
+    """Return the group's move at multiples of an order's length over its peak (V11).
+
+    The order is sold evenly over ``bars`` bars; all of its impact fades as the engine's power law.
+    """
+    impact = Impact(decay_exponent=exponent, fast_share=1.0)
+    run = small_run(impact, Channels(stock_impact=False), bars=8, paths=1, agents=nobody())
+    stock, moves = int(run.setting.edges[GROUP]), []
+    for bar in range(round(max(times) * bars)):
+        _trade(run, np.array([-1e6 if bar < bars else 0.0]))
+        moves.append(float(run.prices.log_price[0, stock]))
+    return tuple(moves[round(time * bars) - 1] / moves[bars - 1] for time in times)
+
+
 def targeting_multiplier(
     leverage: float = 4.0, gain: float = 0.3, shock: float = -1e-7, rounds: int = 120
 ) -> float:
