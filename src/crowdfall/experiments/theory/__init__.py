@@ -6,7 +6,8 @@
 * ``threshold``: deleveraging in rounds (Cont and Schaanning); ``balance_sheets``: with cash, loans
   and defaults (Oxford sweep of the EBA banks); ``vulnerable``: the linear model and its stability;
 * ``spiral``, ``covariance``, ``overlap``: loss and margin spirals, realised correlation,
-  overlapping portfolios; ``in_engine``: the same questions put to the engine's own laws.
+  overlapping portfolios; ``fat_tails``: value funds with a leverage limit;
+* ``in_engine``: the same questions put to the engine's own laws.
 """
 
 from crowdfall.experiments.theory.contagion import Banks as Banks
