@@ -152,11 +152,11 @@ def dma_sale(leverage: float, excess: float) -> float:
     """Return the share of its stock that a DMA book is made to sell after an excess return (V17).
 
     A book of equity 1, long ``leverage``, index hedge: the broker's rule, called at any leverage
-    above the first, nobody tops up, the whole gap sold in one day.
+    above the first, nobody tops up, the whole gap sold in one day and one stage.
     """
     dma = replace(
         Agents().dma, initial_margin=1.0 / leverage, top_up_line=1.0 / leverage, hopeless_line=1.0,
-        liquidation_line=-1.0, warning_line=0.0, urgency=1.0 / 1.5, cut_drawdown=1e9,
+        liquidation_line=-1.0, warning_line=0.0, urgency=1.0 / 1.5, cut_drawdown=1e9, stages=1.0,
     )  # fmt: skip
     run = small_run(Impact(), Channels(), bars=1, paths=1, agents=nobody(dma=dma))
     member = run.members[0]
