@@ -277,6 +277,8 @@ def _events(path: int, days: list[date], daily: pl.DataFrame, calm: bool) -> pl.
     for t, day in enumerate(days):
         for item in sorted(_of_day(t, fall[t], daily, calm), key=lambda item: item[0]):
             known = [last[kind] for kind in LED_TO.get(item[3], ()) if kind in last]
+            if item[3] in LED_TO and not known:
+                continue
             last[item[3]] = len(rows)
             rows.append((path, day, len(rows), *item, known[0] if known else None))
     schema = {"path": pl.Int64, "date": pl.Date, "event": pl.Int64, "bar": pl.Int64,

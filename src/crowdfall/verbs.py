@@ -94,9 +94,12 @@ def run(
     )  # fmt: skip
 
 
-def story(run: RunFolder, lang: Language | None = None) -> str:
-    """Return the run's dominoes in words, one line a day."""
-    return "\n".join(tell(run, lang or language()).lines())
+def story(run: RunFolder, lang: Language | None = None, path: int | None = None) -> str:
+    """Return the run's dominoes in words, one line a day, and the chain that joins them.
+
+    ``path`` counts from 0; the path closest to the median where None. RunError: no such path.
+    """
+    return "\n".join(tell(run, lang or language(), path).lines())
 
 
 def report(run: RunFolder, lang: Language | None = None, out: str | Path | None = None) -> Path:

@@ -153,7 +153,7 @@ def test_every_series_is_what_the_tables_hold(
 
 
 @pytest.mark.parametrize("venue", ["stocks", "futures"])
-def test_flows_of_a_chosen_day_are_the_net_trades_of_the_path_told(
+def test_flows_of_a_chosen_day_are_who_sold_to_whom_on_the_path_told(
     watched: Watched, report: Path, run: RunFolder, venue: str
 ) -> None:
     watched.open(report)
@@ -171,11 +171,10 @@ def test_flows_of_a_chosen_day_are_the_net_trades_of_the_path_told(
         wanted = {}
         today = flows.filter(pl.col("date") == pl.lit(day).str.to_date())
         for row in today.iter_rows(named=True):
-            net = row["bought"] - row["sold"]
-            if net < 0:
-                wanted[(f"sell:{row['kind']}", row["place"])] = -net
-            elif net > 0:
-                wanted[(row["place"], f"buy:{row['kind']}")] = net
+            if row["sold"] > 0:
+                wanted[(f"sell:{row['kind']}", row["place"])] = row["sold"]
+            if row["bought"] > 0:
+                wanted[(row["place"], f"buy:{row['kind']}")] = row["bought"]
         total = sum(value for ends, value in wanted.items() if ends[0].startswith("sell:"))
         large = {ends: value for ends, value in wanted.items() if value > 0.003 * total}
         assert large
@@ -282,3 +281,20 @@ def test_quiet_run_opens_without_error(watched: Watched, tmp_path: Path) -> None
     watched.open(write_report(run, lang="zh"))
     assert watched.errors == []
     assert "波澜不惊" in watched.page.locator(".opening:visible").inner_text()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_chain_stands_beside_the_dominoes_with_dates_and_amounts(
+    watched: Watched, report: Path, run: RunFolder, lang: str
+) -> None:
+    watched.open(report, f"?lang={lang}")
+    links = watched.page.locator("#chain li:visible")
+    dates = [each.get_attribute("datetime") for each in links.locator("time").all()]
+    figures = [each.inner_text() for each in links.locator("b").all()]
+    assert len(dates) == len(figures) == links.count() >= 6
+    days = {day.isoformat() for day in run.table("events")["date"]}
+    assert set(dates) <= days
+    assert all(figures)
+    story, chain = (watched.page.locator(name).bounding_box() for name in ("#story", "#chain"))
+    assert chain["x"] >= story["x"] + story["width"]
+    assert watched.errors == []

@@ -50,6 +50,10 @@ def print_story(story: Story) -> None:
         typer.echo("\n" + story.heading(told))
         for sentence in told.sentences:
             typer.echo("  · " + sentence)
+    for chain in story.chains:
+        typer.echo("\n" + chain.title)
+        for line in chain.lines():
+            typer.echo("  → " + line)
     typer.echo("\n" + story.closing)
 
 

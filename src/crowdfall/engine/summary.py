@@ -14,7 +14,7 @@ def summary_of(folder: RunFolder) -> dict[str, Any]:
     """Return what a reader asks first, with all that names the run.
 
     ``residual_holder``: the background market takes the other side of what participants' stock
-    trades leave after netting among themselves by day and size group; its share is of them.
+    trades leave after meeting each other by bar and size group; its share is of the yuan traded.
     """
     daily, agents = folder.block_table("daily"), folder.block_table("agents")
     numbers = {
@@ -27,6 +27,6 @@ def summary_of(folder: RunFolder) -> dict[str, Any]:
         "typical_path": typical_path(daily),
         "residual_holder": {
             "name": "background",
-            "share_of_trades": background_share(folder.block_table("flows")),
+            "share_of_trades": background_share(folder.block_table("exchanges")),
         },
     }

@@ -38,7 +38,7 @@ class Number:
 
 def sections(run: RunFolder, lang: Language) -> list[Section]:
     """Return every chart of a run in the order of the page."""
-    daily, agents, trades = run.table("daily"), run.table("agents"), run.table("flows")
+    daily, agents, trades = run.table("daily"), run.table("agents"), run.table("exchanges")
     path = typical_path(daily)
     by_name: dict[str, list[Chart]] = {
         "prices": [

@@ -166,7 +166,7 @@ def _kinds(manifest: dict[str, Any], lang: Language) -> str:
 
 
 def _notes(run: RunFolder, lang: Language) -> list[str]:
-    left_over = background_share(run.table("flows"))
+    left_over = background_share(run.table("exchanges"))
     crash = translate(
         "report.crash", lang, fall=share(FALL_CALLED_CRASH),
         share=share(crash_share(run.table("daily"))),

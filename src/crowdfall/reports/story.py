@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from crowdfall.errors import RunError
 from crowdfall.i18n import Language, translate
+from crowdfall.reports import chain
 from crowdfall.reports.dominoes import (
     SMALLEST_MOVE,
     Domino,
@@ -64,6 +66,31 @@ class StoryDay:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainLink:
+    """One link of a chain in words: when, what, how much."""
+
+    link: chain.Link
+    day: str
+    words: str
+    figure: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain in words, root first."""
+
+    title: str
+    links: tuple[ChainLink, ...]
+
+    def lines(self) -> list[str]:
+        """Return one line a link."""
+        return [
+            f"{each.day}  {each.words} {each.figure}".rstrip() + each.note for each in self.links
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """A run told in one language."""
 
@@ -72,13 +99,15 @@ class Story:
     days: tuple[StoryDay, ...]
     closing: str
     lang: Language
+    chains: tuple[Chain, ...] = ()
 
     def lines(self) -> list[str]:
-        """Return one line a day, between the opening and the closing sentence."""
+        """Return one line a day and a link, between the opening and the closing sentence."""
         joint = "；" if self.lang == "zh" else "; "
         mark, stop = ("：", "。") if self.lang == "zh" else (": ", ".")
         told = [self.heading(d) + mark + joint.join(d.sentences) + stop for d in self.days]
-        return [self.opening, *told, self.closing]
+        links = [line for each in self.chains for line in (each.title + mark, *each.lines())]
+        return [self.opening, *told, *links, self.closing]
 
     def heading(self, told: StoryDay) -> str:
         """Return the date in words, with a note where the indices follow data."""
@@ -103,16 +132,42 @@ class Story:
                 }
                 for told in self.days
             ],
+            "chains": [
+                {"title": each.title, "links": [_plain(link) for link in each.links]}
+                for each in self.chains
+            ],
         }
 
 
-def tell(run: RunFolder, lang: Language) -> Story:
-    """Tell the path of a run that is closest to the median.
+def _plain(told: ChainLink) -> dict[str, Any]:
+    link = told.link
+    return {
+        "date": link.on.isoformat(),
+        "event": link.event,
+        "cause": link.cause,
+        "kind": link.kind,
+        "agent": link.agent,
+        "cell": link.cell,
+        "amount": link.amount,
+        "unit": "fraction" if link.kind in chain.SHARES else "yuan",
+        "books": link.books,
+        "role": link.role,
+        "again": link.again,
+        "until": link.until.isoformat() if link.until else None,
+        "words": told.words,
+    }
 
-    Of a run in which no index moved noticeably, the opening says so.
+
+def tell(run: RunFolder, lang: Language, path: int | None = None) -> Story:
+    """Tell one path of a run, counted from 0; without a number the one closest to the median.
+
+    Of a run in which no index moved noticeably, the opening says so. RunError: no such path.
     """
     daily = run.table("daily")
-    path = typical_path(daily)
+    paths = daily["path"].n_unique()
+    if path is not None and not 0 <= path < paths:
+        raise RunError("no_such_path", path=path + 1, paths=paths)
+    asked, path = path, typical_path(daily) if path is None else path
     tables = path_tables(run, path)
     chosen = choose(all_dominoes(tables), tables.daily["date"].to_list())
     until = assimilated_until(run.manifest) or ""
@@ -120,12 +175,28 @@ def tell(run: RunFolder, lang: Language) -> Story:
         StoryDay(when, tuple(_sentences(told, lang)), tuple(told), when.isoformat() <= until)
         for when, told in chosen.items()
     )
-    opening = translate(
-        "story.opening", lang, path=path + 1, paths=daily["path"].n_unique(),
-    )  # fmt: skip
+    key = "story.opening" if asked is None else "story.opening_path"
+    opening = translate(key, lang, path=path + 1, paths=paths)
     if largest_move(tables) < SMALLEST_MOVE:
         opening += " " + translate("story.quiet", lang, move=percent(largest_move(tables)))
-    return Story(path, opening, days, _closing(tables, lang), lang)
+    return Story(path, opening, days, _closing(tables, lang), lang, _chains(tables, lang))
+
+
+def _chains(tables: PathTables, lang: Language) -> tuple[Chain, ...]:
+    titles = (translate("chain.title", lang), translate("chain.title.notes", lang))
+    return tuple(
+        Chain(
+            title,
+            tuple(
+                ChainLink(
+                    link, day(link.on, lang), chain.told(link, tables, lang),
+                    chain.figure(link, lang), chain.note(link, lang),
+                )
+                for link in links
+            ),
+        )
+        for title, links in zip(titles, chain.chains(tables), strict=False)
+    )  # fmt: skip
 
 
 def choose(dominoes: Sequence[Domino], sessions: Sequence[date]) -> dict[date, list[Domino]]:

@@ -136,19 +136,28 @@ def net_flows(flows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def background_share(flows: pl.DataFrame) -> float:
-    """Return the share of participants' stock trades that the background took, 0 to 1.
+def exchanged(exchanges: pl.DataFrame) -> pl.DataFrame:
+    """Return path, date, kind, place, bought and sold of all, the background too, in yuan."""
+    key = ["path", "date", "kind", "place"]
+    sides = [
+        exchanges.rename({role: "kind"}).group_by(key).agg(pl.col("yuan").sum().alias(name))
+        for role, name in (("buyer", "bought"), ("seller", "sold"))
+    ]
+    both = sides[0].join(sides[1], on=key, how="full", coalesce=True)
+    yuan = pl.col("bought", "sold").fill_null(0.0)
+    return both.select(*key, yuan).sort(key)
 
-    Purchases and sales of participants in one size group on one day are taken to meet each other
-    first; the background is on the other side of the rest. NaN where nothing was traded.
+
+def background_share(exchanges: pl.DataFrame) -> float:
+    """Return the share of the yuan of stock changing hands that the background bought or sold.
+
+    It stands on one side only, in each bar and size group, and takes what participants leave over:
+    no smaller share would balance. NaN where nothing was traded.
     """
-    mine = flows.filter(pl.col("place").is_in(GROUPS), pl.col("kind") != "background")
-    # In order: the last digit of the sums must not depend on threads.
-    by_place = mine.group_by("path", "date", "place", maintain_order=True)
-    days = by_place.agg(pl.col("bought").sum(), pl.col("sold").sum())
-    left_over = days.select((pl.col("bought") - pl.col("sold")).abs().sum()).item()
-    traded = days.select(pl.max_horizontal("bought", "sold").sum()).item()
-    return float(left_over) / float(traded) if traded else float("nan")
+    mine = exchanges.filter(pl.col("place").is_in(GROUPS))
+    beside = (pl.col("seller") == "background") | (pl.col("buyer") == "background")
+    traded = mine["yuan"].sum()
+    return float(mine.filter(beside)["yuan"].sum()) / float(traded) if traded else float("nan")
 
 
 def crash_share(daily: pl.DataFrame) -> float:

@@ -26,7 +26,7 @@ from crowdfall.results.store import create
 from fake_cli import fake_ensemble
 
 RUN_FILES = {"manifest.json", "summary.json", "report.html", "daily.parquet", "futures.parquet",
-             "agents.parquet", "flows.parquet", "events.parquet"}  # fmt: skip
+             "agents.parquet", "flows.parquet", "events.parquet", "exchanges.parquet"}  # fmt: skip
 
 words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 numbers = st.one_of(

@@ -134,7 +134,7 @@ def test_assimilated_days_are_shaded_except_where_the_index_is_an_input(crisis: 
 
 @pytest.mark.parametrize("venue", ["stocks", "futures"])
 def test_what_flows_into_a_place_flows_out_of_it(crisis: RunFolder, venue: flows.Venue) -> None:
-    chart = flows.exchange(crisis.table("flows"), 5, venue, "en")
+    chart = flows.exchange(crisis.table("exchanges"), 5, venue, "en")
     assert chart.days is not None
     assert len(chart.days) == 37
     for shown in chart.days.values():
@@ -152,12 +152,11 @@ def test_what_flows_into_a_place_flows_out_of_it(crisis: RunFolder, venue: flows
         assert all(abs(rest) <= 0.02 * total for rest in into.values())
 
 
-def test_flow_opens_on_the_day_of_the_largest_net_sales(crisis: RunFolder) -> None:
+def test_flow_opens_on_the_day_of_the_largest_sales_of_participants(crisis: RunFolder) -> None:
     table = crisis.table("flows").filter(pl.col("path") == 5, ~pl.col("place").is_in(["ic", "im"]))
-    net = table.with_columns((pl.col("bought") - pl.col("sold")).alias("net"))
-    sold = net.filter(pl.col("net") < 0, pl.col("kind") != "background")
-    busiest = sold.group_by("date").agg(pl.col("net").sum()).sort("net")["date"][0]
-    chart = flows.exchange(crisis.table("flows"), 5, "stocks", "en")
+    sold = table.filter(pl.col("kind") != "background").group_by("date").agg(pl.col("sold").sum())
+    busiest = sold.sort("sold")["date"][-1]
+    chart = flows.exchange(crisis.table("exchanges"), 5, "stocks", "en")
     assert chart.days is not None
     assert chart.option["series"][0]["links"] == chart.days[str(busiest)]["links"]
 

@@ -102,18 +102,28 @@ def test_net_flows_of_every_place_sum_to_zero(tables: dict[str, pl.DataFrame]) -
     assert set(net["place"]) == {*GROUPS, "ic", "im"}
 
 
-def test_background_takes_what_participants_leave_over_by_day_and_group() -> None:
+def test_background_share_is_of_the_stock_that_changed_hands() -> None:
     day = date(2024, 1, 2)
     rows = [
-        ("dma", "csi300", 0.0, 90.0), ("retail", "csi300", 60.0, 0.0),
-        ("dma", "csi500", 0.0, 10.0), ("dma", "im", 500.0, 0.0),
-        ("background", "csi300", 30.0, 0.0), ("background", "csi500", 10.0, 0.0),
+        ("csi300", "dma", "retail", 60.0), ("csi300", "dma", "background", 30.0),
+        ("csi500", "background", "dma", 10.0), ("im", "background", "dma", 500.0),
     ]  # fmt: skip
-    names = ["kind", "place", "bought", "sold"]
-    flows = pl.DataFrame(rows, schema=names, orient="row")
-    flows = flows.with_columns(pl.lit(0).alias("path"), pl.lit(day).alias("date"))
-    assert metrics.background_share(flows) == pytest.approx((30 + 10) / (90 + 10))
-    assert np.isnan(metrics.background_share(flows.clear()))
+    table = pl.DataFrame(rows, schema=["place", "seller", "buyer", "yuan"], orient="row")
+    table = table.with_columns(pl.lit(0).alias("path"), pl.lit(day).alias("date"))
+    assert metrics.background_share(table) == pytest.approx((30 + 10) / (90 + 10))
+    assert np.isnan(metrics.background_share(table.clear()))
+    sides = metrics.exchanged(table).filter(pl.col("kind") == "dma").sort("place")
+    assert sides.select("place", "bought", "sold").rows() == [
+        ("csi300", 0.0, 90.0), ("csi500", 10.0, 0.0), ("im", 500.0, 0.0),
+    ]  # fmt: skip
+
+
+def test_exchanges_of_a_run_are_its_flows(tables: dict[str, pl.DataFrame]) -> None:
+    key = ["path", "date", "kind", "place"]
+    both = tables["flows"].join(metrics.exchanged(tables["exchanges"]), on=key, how="left")
+    both = both.fill_null(0.0)
+    for side in ("bought", "sold"):
+        assert both[f"{side}_right"].to_list() == pytest.approx(both[side].to_list())
 
 
 def test_events_are_counted_by_day_and_participant(tables: dict[str, pl.DataFrame]) -> None:

@@ -11,38 +11,49 @@ import polars as pl
 from crowdfall.i18n import Language
 from crowdfall.market.snapshot import GROUPS, UNDERLYINGS
 from crowdfall.reports.charts.parts import Chart, Option, chart
-from crowdfall.reports.phrases import amount, name_of
-from crowdfall.results.metrics import net_flows
+from crowdfall.reports.phrases import amount, name_of, share
+from crowdfall.results.metrics import exchanged
 
 Venue = Literal["stocks", "futures"]
 Trade = tuple[str, str, float]
-"""Participant, place, net purchase in yuan."""
+"""Participant, place, purchase in yuan; a sale is negative."""
 
 SMALLEST_LINK: Final = 0.002
 """Flows below this share of the day's total are not drawn: they would be hairlines."""
 
 
-def exchange(flows: pl.DataFrame, path: int, venue: Venue, lang: Language) -> Chart:
-    """Return the flows of one path by day, the busiest day first to be seen.
+def exchange(exchanges: pl.DataFrame, path: int, venue: Venue, lang: Language) -> Chart:
+    """Return who sold to whom on one path by day, the busiest day first to be seen.
 
-    A participant that sold more of a group than it bought stands on the left, by the net amount.
-    The busiest day is that of the largest net sales of participants.
+    Sellers stand on the left, buyers on the right, with what each sold or bought; who did both
+    stands on both sides. The busiest day is that of the largest sales of participants.
     """
     places = GROUPS if venue == "stocks" else tuple(UNDERLYINGS)
-    trades: dict[str, list[Trade]] = {str(day): [] for day in flows["date"].unique().sort()}
-    net = net_flows(flows.filter(pl.col("path") == path, pl.col("place").is_in(places)))
-    for _, day, kind, place, size in net.filter(pl.col("net") != 0.0).iter_rows():
-        trades[str(day)].append((kind, place, size))
+    mine = exchanges.filter(pl.col("path") == path)
+    trades: dict[str, list[Trade]] = {str(day): [] for day in exchanges["date"].unique().sort()}
+    sides = exchanged(mine.filter(pl.col("place").is_in(places)))
+    for _, day, kind, place, bought, sold in sides.iter_rows():
+        both = [(kind, place, -sold), (kind, place, bought)]
+        trades[str(day)] += [trade for trade in both if trade[2] != 0.0]
     days = {day: _one_day(mine, places, lang) for day, mine in trades.items()}
-    first = min(trades, key=lambda day: sum(_sales_of_participants(trades[day])))
+    first = min(trades, key=lambda day: sum(_sales_of_participants(trades[day])), default="")
+    shown = days.get(first, {"data": [], "links": []})
     return chart(
-        f"flow_{venue}", {**_frame(), "series": [{**_sankey(), **days[first]}]}, lang,
+        f"flow_{venue}", {**_frame(), "series": [{**_sankey(), **shown}]}, lang,
         id=f"flow-{venue}", days=days, span=12, height=520 if venue == "stocks" else 300,
+        values={"share": share(_residual(trades.get(first, [])))},
     )  # fmt: skip
 
 
 def _sales_of_participants(trades: list[Trade]) -> list[float]:
     return [size for kind, _, size in trades if size < 0 and kind != "background"]
+
+
+def _residual(trades: list[Trade]) -> float:
+    """Return the share of what changed hands that the background bought or sold."""
+    volume = sum(size for _, _, size in trades if size > 0)
+    rest = sum(abs(size) for kind, _, size in trades if kind == "background")
+    return rest / volume if volume else 0.0
 
 
 def _frame() -> Option:
