@@ -9,7 +9,7 @@ import typer
 
 from crowdfall.cli import experiment_fit, launch, options, progress, theory
 from crowdfall.cli.said import said
-from crowdfall.cli.tables import print_json
+from crowdfall.cli.tables import as_plain, print_json
 from crowdfall.i18n import language, translate
 
 if TYPE_CHECKING:
@@ -114,6 +114,53 @@ def calibrate(
     state.unlink()
     held = ", ".join(f"{n}/{of} {file}" for file, (n, of) in found[-1].inside(asked).items())
     typer.echo(translate("cli.calibrated", path=out, loss=found[-1].measured.loss, inside=held))
+
+
+@app.command("loop-gain", help=options.help_of("loop_gain"))
+def loop_gain(
+    what: Annotated[str, typer.Argument(metavar="SCENARIO|RUN")],
+    on: options.Day,
+    market: options.Market = None,
+    paths: options.Paths = 8,
+    seed: options.Seed = 1,
+    changes: options.Set = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=options.help_of("loop_gain_out"))
+    ] = None,
+    as_json: options.Json = False,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Sell one billion more on a date and on a calm one, and compare what follows."""
+    import json
+
+    from crowdfall.experiments import loop_gain as study
+    from crowdfall.results.store import write_text
+
+    place = launch.load_market(market)
+    scenario, run = study.asked(what, changes or [], place)
+    count = min(paths, run.get("paths", paths))
+    with progress.shown(said.quiet) as show:
+        found = study.loop_gain(
+            scenario, place, on, paths=count, seed=run.get("seed", seed),
+            progress=lambda done: show(progress.Count(done, count, "paths")),
+        )  # fmt: skip
+    plain = found.as_dict()
+    if out is not None:
+        write_text(out, json.dumps(as_plain(plain), indent=2) + "\n")
+    if as_json:
+        print_json(plain)
+        return
+    words = {key: plain[key] for key in ("date", "calm", "sessions", "paths")}
+    gain, fall = plain["loop_gain"], plain["fall"]
+    typer.echo(
+        translate("cli.loop_gain_is", **words, median=f"{gain['median']:.2f}",
+                  low=f"{gain['low']:.2f}", high=f"{gain['high']:.2f}",
+                  fall=f"{1e4 * fall['median']:.2f}",
+                  calm_fall=f"{1e4 * plain['calm_fall']['median']:.2f}")
+    )  # fmt: skip
 
 
 def _plain(found: Comparison) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _PIPE_WIDTH: Final = 240
 
 def print_json(value: object) -> None:
     """Print a value as JSON: dates in ISO, numbers that are none as null."""
-    typer.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, sort_keys=True))
+    typer.echo(json.dumps(as_plain(value), ensure_ascii=False, indent=2, sort_keys=True))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], *, as_json: bool = False) -> None:
@@ -65,11 +65,12 @@ def _cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
-def _plain(value: object) -> object:
+def as_plain(value: object) -> object:
+    """Return a value as JSON takes it: dates in ISO, numbers that are none as null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): as_plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [as_plain(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -343,6 +343,12 @@ def rescues(scene: Scene, event: Event) -> Iterator[Candidate]:
             yield found.amount * exp(-age), found
 
 
+def shocks(scene: Scene, event: Event) -> Iterator[Candidate]:
+    """Offer the sales from outside of the session by their amount."""
+    for found in scene.trail.of_day(event.path, event.day, "shock", event.agent):
+        yield found.amount, found
+
+
 def knock_ins(scene: Scene, event: Event) -> Iterator[Candidate]:
     """Offer knock-ins of the last two sessions by notional, and moves of the index by the hedge.
 
@@ -421,6 +427,7 @@ RULES: Final[dict[str | tuple[str, str], Rule]] = {
     "news": root,
     "good_news": root,
     "rescue": root,
+    "shock": root,
     "index_fall": fall_of_price,
     "limit_lock": fall_of_price,
     "index_rise": rise_of_price,
@@ -435,6 +442,7 @@ RULES: Final[dict[str | tuple[str, str], Rule]] = {
     ("forced_sale", "pledges"): remembered_falls,
     "top_up": same_book("margin_call"),
     "forced_sale": same_book("margin_call"),
+    ("forced_sale", "outside_seller"): shocks,
     "locked_out": locked_stocks,
     "sale": remembered_falls,
     ("sale", "neutral"): discount_or_stop,

@@ -6,10 +6,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crowdfall.agents.dealers import DealerState, SnowballDealers, knocked_in_share
+from crowdfall.agents.outside_seller import OutsideSeller
 from crowdfall.agents.protocol import (
     UNDERLYINGS,
     Account,
@@ -22,7 +24,7 @@ from crowdfall.agents.protocol import (
 )
 from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
-from crowdfall.scenarios.inputs import rescue_schedule
+from crowdfall.scenarios.inputs import rescue_schedule, shock_schedule
 from crowdfall.scenarios.schema import Agents
 from crowdfall.types import Float64, Int64
 
@@ -60,15 +62,21 @@ def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member],
     members: list[Member] = []
     positions: list[Positions] = []
     row = 0
-    for item in fields(Agents):
-        terms: Participant = getattr(setting.scenario.agents, item.name)
+    crowd: list[tuple[str, Participant]] = [
+        (item.name, getattr(setting.scenario.agents, item.name)) for item in fields(Agents)
+    ]
+    if setting.scenario.shock:
+        sales = shock_schedule(setting.scenario, setting.days)
+        seller: Any = OutsideSeller(schedule=sales)  # frozen: a protocol's fields are not
+        crowd.append(("outside_seller", seller))
+    for name, terms in crowd:
         if not terms.enabled:
             continue
         first, state = terms.open(opening)
         rows = slice(row, row + len(first.cells))
         members.append(
             Member(
-                name=item.name, terms=terms, state=state, rows=rows, cells=first.cells,
+                name=name, terms=terms, state=state, rows=rows, cells=first.cells,
                 benchmark=first.benchmark,
             )
         )  # fmt: skip

@@ -53,6 +53,15 @@ def policy_events(run: Run, trail: Trail, day: int) -> None:
                 trail.write(p, day, bar, "policy", event.title, "policy", size)
 
 
+def shock_events(run: Run, trail: Trail, day: int) -> None:
+    """Write the sales from outside that the scenario puts into this session."""
+    for entry in run.setting.scenario.shock:
+        if entry.date == run.setting.days[day] and entry.yuan > 0.0:
+            for p in range(run.paths):
+                bar = entry.bar or 0
+                trail.write(p, day, bar, "outside_seller", entry.group, "shock", entry.yuan)
+
+
 def session_events(run: Run, trail: Trail, day: int, sight: Sight) -> None:
     """Write the events of the bars, then those that are seen at the close."""
     _news(run, trail, day, sight)

@@ -9,7 +9,12 @@ import numpy as np
 
 from crowdfall.agents.protocol import UNDERLYINGS
 from crowdfall.engine.causes import Scene, find_causes
-from crowdfall.engine.happenings import policy_events, session_events, start_events
+from crowdfall.engine.happenings import (
+    policy_events,
+    session_events,
+    shock_events,
+    start_events,
+)
 from crowdfall.engine.rows import Row, agents_row, daily_row, flows_row, futures_row
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.trail import Event, Trail
@@ -50,6 +55,7 @@ class Record:
             start_events(run, self.trail)
         self.trail.forget(day)
         policy_events(run, self.trail, day)
+        shock_events(run, self.trail, day)
 
     def see_session(self, run: Run, day: int) -> None:
         """Write the events of the bars and find their causes, before anybody plans ahead."""

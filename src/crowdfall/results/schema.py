@@ -18,11 +18,12 @@ EVENT_KINDS: Final = (
     "start", "news", "good_news", "policy", "index_fall", "index_rise", "limit_lock",
     "basis_gap", "basis_back", "sale", "purchase", "futures_sale", "futures_purchase",
     "forced_sale", "rescue", "knock_in", "margin_call", "top_up", "stop_loss", "locked_out",
-    "redemption", "broker_shortfall", "refused",
+    "redemption", "broker_shortfall", "refused", "shock",
 )  # fmt: skip
-ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue")
+ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue", "shock")
 """Kinds that come from outside: the state at the start, the factors that follow an index path or
-are drawn, policies, and the schedule of the rescue. They alone have no cause."""
+are drawn, policies, the schedule of the rescue, and sales of the scenario. They alone have no
+cause."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from crowdfall.agents.book_map import book_map
 from crowdfall.agents.dma import MIX
 from crowdfall.data.calendar import is_session, sessions_between
 from crowdfall.errors import ScenarioError
+from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.policies import check_policies
 from crowdfall.scenarios.schema import Agents, Scenario
 
@@ -31,6 +32,7 @@ def check(scenario: Scenario) -> None:
         _check_replay(scenario)
     _check_profiles(scenario)
     check_policies(scenario, AGENT_NAMES)
+    _check_shocks(scenario)
     for halt in scenario.suspension:
         if halt.end < halt.start:
             raise ScenarioError(
@@ -95,3 +97,21 @@ def _check_swaps(scenario: Scenario) -> None:
     dealers = agents.snowball_dealers
     if dealers.enabled and dealers.book:
         book_map(scenario.input_file(dealers.book), scenario.clock.start)
+
+
+def _check_shocks(scenario: Scenario) -> None:
+    clock = scenario.clock
+    for entry in scenario.shock:
+        inside = clock.start < entry.date <= clock.end and is_session(entry.date)
+        if not inside:
+            raise ScenarioError("shock_date", date=entry.date, start=clock.start, end=clock.end)
+        if entry.group not in GROUPS:
+            choices = ", ".join(GROUPS)
+            raise ScenarioError(
+                "not_a_choice", key="shock.group", value=entry.group, choices=choices
+            )
+        if entry.bar is not None and not 0 <= entry.bar < clock.bars:
+            raise ScenarioError(
+                "out_of_range", key="shock.bar", value=entry.bar, low=0, high=clock.bars - 1,
+                unit="bar",
+            )  # fmt: skip

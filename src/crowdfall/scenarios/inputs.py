@@ -11,6 +11,7 @@ import numpy as np
 
 from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
+from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Float64
 
@@ -125,4 +126,17 @@ def rescue_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
         )
         share = profile.reshape(bars, -1).sum(axis=1)
         out[t, :, :4] = share[:, None] * amount
+    return out
+
+
+def shock_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
+    """Return sales from outside by session, bar and size group, yuan, shape (T, K, 6)."""
+    bars = scenario.clock.bars
+    out = np.zeros((len(days), bars, len(GROUPS)))
+    for entry in scenario.shock:
+        row = out[list(days).index(entry.date), :, GROUPS.index(entry.group)]
+        if entry.bar is None:
+            row += entry.yuan / bars
+        else:
+            row[entry.bar] += entry.yuan
     return out

@@ -184,6 +184,18 @@ class Suspension:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shock:
+    """A sale from outside, in a session; without ``bar`` (of ``clock.bars``) spread over all."""
+
+    date: date
+    group: str
+    yuan: float = parameter(
+        1e9, "sold on top of all else", unit="yuan", source="the question asked", low=0.0, high=1e12
+    )
+    bar: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A resolved scenario.
 
@@ -203,6 +215,7 @@ class Scenario:
     noise: Noise = Noise()
     agents: Agents = Agents()
     policy: tuple[Policy, ...] = ()
+    shock: tuple[Shock, ...] = ()
     suspension: tuple[Suspension, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
