@@ -440,6 +440,8 @@ RULES: Final[dict[str | tuple[str, str], Rule]] = {
     "broker_shortfall": same_book("margin_call"),
     "refused": the_start,
     ("forced_sale", "pledges"): remembered_falls,
+    "futures_call": rises,
+    "forced_cover": same_book("futures_call"),
     "top_up": same_book("margin_call"),
     "forced_sale": same_book("margin_call"),
     ("forced_sale", "outside_seller"): shocks,

@@ -11,11 +11,13 @@ from crowdfall.engine.belief import recognise
 from crowdfall.engine.crowd import Member, account
 from crowdfall.engine.futures import settlement
 from crowdfall.engine.ledger import pay_interest, value_books
+from crowdfall.engine.margin import SMALL, settle_deposits
 from crowdfall.engine.policies import in_force
 from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
 from crowdfall.errors import RunError
+from crowdfall.types import Float64
 
 LEAST_NAV = 0.05
 """Units are not sold below this nav: money into a wiped-out product would own all of it."""
@@ -42,6 +44,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
         raise RunError("not_finite", date=run.setting.days[day])
     ledger.peak_nav = np.maximum(ledger.peak_nav, everything.nav)
     record.see_session(run, day)
+    _futures_accounts(run, record, settle, day)
     public = view(run, day, run.setting.bars, everything)
     for member in run.members:
         rules = in_force(run.setting, day, run.setting.bars - 1, member.name)
@@ -53,6 +56,22 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     record.close(run, day, before, settle)
     run.tally.clear()
     run.calls[:] = 0
+
+
+def _futures_accounts(run: Run, record: Record, settle: Float64, day: int) -> None:
+    """Settle the futures accounts; say which shorts brokers closed, and which books are called."""
+    if not run.setting.scenario.channels.futures_margin:
+        return
+    accounts, bars = run.deposits, run.setting.bars
+    covered = accounts.covered.copy()
+    called = settle_deposits(run, settle)
+    for kind, bar, amount in (
+        ("forced_cover", accounts.due_bar, covered), ("futures_call", bars, called),
+    ):  # fmt: skip
+        for member in run.members:
+            for p, r in zip(*np.nonzero(amount[:, member.rows] > SMALL), strict=True):
+                size = float(amount[p, member.rows][r])
+                record.event(int(p), day, bar, member.name, member.cells[r], kind, size)
 
 
 def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int) -> None:

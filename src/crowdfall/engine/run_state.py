@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from crowdfall.engine.futures import (
     spot,
 )
 from crowdfall.engine.ledger import Ledger, charge_roll, open_ledger, value_books
+from crowdfall.engine.margin import Deposits, open_deposits
 from crowdfall.engine.propagation import open_parts
 from crowdfall.engine.queue import Queue
 from crowdfall.engine.scratch import Scratch, Tally
@@ -53,6 +54,7 @@ class Run:
     calls: Int64  # margin calls at this close, (P,)
     first_longs: Float64  # of participants and background, units, (P, U)
     first_open_units: Float64  # (P, U)
+    deposits: Deposits = field(init=False)
 
     @property
     def paths(self) -> int:
@@ -210,4 +212,5 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
     every = np.arange(books, dtype=np.int64)
     value_books(ledger, prices.price, setting, every)
     ledger.stock_value = ledger.group_value.sum(axis=2)
+    run.deposits = open_deposits(run)
     return run

@@ -26,6 +26,7 @@ from crowdfall.engine.depth import calm, locked_small, panic, set_depth
 from crowdfall.engine.dislocation import dislocate, settle
 from crowdfall.engine.futures import by_book, by_sort, move_months, spot
 from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
+from crowdfall.engine.margin import answer_calls
 from crowdfall.engine.policies import costs_in_force, in_force, restrict
 from crowdfall.engine.propagation import remember
 from crowdfall.engine.random import normals
@@ -64,6 +65,7 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
         decision = member.terms.decide(seen, member.state)
         if decision is not None:
             enter(orders, rows, decision, ledger.sellable[:, rows])
+    answer_calls(run, orders, bar)
     restrict(run, orders, day, bar)
     run.scratch.collect(orders, ledger, prices, setting)
     if run.queue is not None:

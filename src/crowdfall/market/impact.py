@@ -148,8 +148,8 @@ class Impact:
 class Basis:
     """How futures leave their index: order flow opens the basis, arbitrage closes it.
 
-    Arbitrage is slow against a discount, because stock borrow is scarce, and fast against a
-    premium (cash and carry).
+    Arbitrage is slow against a discount, because stock borrow is scarce. Against a
+    premium it is the participant ``arbitrageurs``, whose capital is finite.
     """
 
     transfer: float = parameter(
@@ -162,8 +162,10 @@ class Basis:
         0.86, "decay of a discount", unit="per day", source=PROTOTYPE, low=0.05, high=5.0
     )
     premium_decay: float = parameter(
-        4.0, "decay of a premium", unit="per day", source="design:model 1 a.3", low=0.0, high=20.0
-    )
+        0.5, "decay of a premium that nobody in the run trades: hedgers who sell when it is free "
+        "(gaps of either sign close by 0.22-0.26 a day, all arbitrage included: "
+        "scripts/fit_futures.py)", unit="per day", source="assumption (0-1)", low=0.0, high=20.0,
+    )  # fmt: skip
     calendar_pull: float = parameter(
         4.0, "pull of a month towards the common gap, which explains 96% of daily changes",
         unit="per day", source="assumption (2-10)", low=0.0, high=50.0,

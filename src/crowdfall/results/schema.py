@@ -17,8 +17,8 @@ CONTRACT_RANKS: Final = ("front", "next", "quarter", "far")
 EVENT_KINDS: Final = (
     "start", "news", "good_news", "policy", "index_fall", "index_rise", "limit_lock",
     "basis_gap", "basis_back", "sale", "purchase", "futures_sale", "futures_purchase",
-    "forced_sale", "rescue", "knock_in", "margin_call", "top_up", "stop_loss", "locked_out",
-    "redemption", "broker_shortfall", "refused", "shock",
+    "forced_sale", "rescue", "knock_in", "margin_call", "futures_call", "forced_cover", "top_up",
+    "stop_loss", "locked_out", "redemption", "broker_shortfall", "refused", "shock",
 )  # fmt: skip
 ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue", "shock")
 """Kinds that come from outside: the state at the start, the factors that follow an index path or

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
+from crowdfall.agents.arbitrageurs import Arbitrageurs
 from crowdfall.agents.dealers import FrontRunners, SnowballDealers
 from crowdfall.agents.dma import Dma
 from crowdfall.agents.enhanced import Enhanced
@@ -24,6 +25,7 @@ from crowdfall.agents.retail import Followers, StyleSwitchers, TrendRetail
 from crowdfall.agents.traders import Harvesters, TrendShorts
 from crowdfall.agents.value_investors import ValueInvestors
 from crowdfall.market.impact import Basis, Impact
+from crowdfall.market.margin import FuturesMargin
 from crowdfall.parameters import parameter
 
 Mode = Literal["replay", "free"]
@@ -97,6 +99,7 @@ class Channels:
     month_flows: bool = True
     futures_roll: bool = True
     locked_arbitrage: bool = True
+    futures_margin: bool = True
     price_limits: bool = True
     limit_queue: bool = True
     time_priority: bool = False
@@ -132,6 +135,7 @@ class Agents:
     front_runners: FrontRunners = FrontRunners()
     trend_shorts: TrendShorts = TrendShorts()
     harvesters: Harvesters = Harvesters()
+    arbitrageurs: Arbitrageurs = Arbitrageurs()
     neutral: Neutral = Neutral()
     dma: Dma = Dma()
     enhanced: Enhanced = Enhanced()
@@ -211,6 +215,7 @@ class Scenario:
     inputs: Inputs = Inputs()
     impact: Impact = Impact()
     basis: Basis = Basis()
+    futures_margin: FuturesMargin = FuturesMargin()
     channels: Channels = Channels()
     noise: Noise = Noise()
     agents: Agents = Agents()

@@ -98,7 +98,9 @@ def test_each_door_alone_makes_neutral_funds_cut(
 ) -> None:
     monkeypatch.setattr(f"{__name__}.STRESS", STRESS + BAN)
     shut = tuple(f"agents.neutral.{name}=false" for name in DOORS)
-    given = (*shut, "agents.neutral.cut_rate=0.0", "agents.neutral.unwind_rate=0.1",
+    given = (*shut, "channels.futures_margin=false",  # calls sell stock as well
+             "agents.arbitrageurs.enabled=false", "basis.premium_decay=4.0",
+             "agents.neutral.cut_rate=0.0", "agents.neutral.unwind_rate=0.1",
              "agents.neutral.profit_rate=0.1", "agents.neutral.profit_gain=0.01",
              "agents.neutral.rotation_rate=0.05",
              "agents.neutral.rotation_gap=0.004")  # fmt: skip

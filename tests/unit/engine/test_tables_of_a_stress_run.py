@@ -87,7 +87,9 @@ def test_every_session_has_its_rows_on_every_path(stress: RunFolder) -> None:
 
 def test_all_that_can_happen_has_happened(stress: RunFolder) -> None:
     events = stress.table("events")
-    assert set(events["kind"]) == set(EVENT_KINDS) - {"shock"}  # asked for by a question only
+    # A shock is asked for by a question only; brokers cover shorts after a rise, which this run
+    # lacks: test_futures_accounts.
+    assert set(events["kind"]) | {"forced_cover", "shock"} == set(EVENT_KINDS)
     by_agent = set(events.select("agent", "kind").unique().rows())
     assert {
         ("snowball_dealers", "knock_in"), ("dma", "margin_call"), ("dma", "top_up"),
