@@ -37,7 +37,7 @@ def faded(prices: Prices, setting: Setting) -> Float64:
     return np.asarray(_older(prices, setting).sum(axis=2))
 
 
-def remember(prices: Prices, setting: Setting) -> None:
+def keep_parts(prices: Prices, setting: Setting) -> None:
     """Split what this bar added to the fast dislocation over the parts, in place."""
     exponent = setting.scenario.impact.decay_exponent
     if exponent > 0.0:

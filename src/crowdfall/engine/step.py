@@ -28,7 +28,7 @@ from crowdfall.engine.futures import by_book, by_sort, move_months, spot
 from crowdfall.engine.ledger import charge, mark_futures, trade_futures, value_books
 from crowdfall.engine.margin import answer_calls
 from crowdfall.engine.policies import costs_in_force, in_force, restrict
-from crowdfall.engine.propagation import remember
+from crowdfall.engine.propagation import keep_parts
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.targets import draw_bars
@@ -156,7 +156,7 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     orders.futures += run.hedge_closing(scratch.filled, scratch.wanted, orders)
     flow = orders.futures.sum(axis=1)
     settle(prices, setting, scratch.net, flow, run.rescue_filled(orders))
-    remember(prices, setting)
+    keep_parts(prices, setting)
     scratch.dislocation = prices.fast + prices.slow + prices.expected
     terms = setting.scenario.impact
     kernels.add_volume(
