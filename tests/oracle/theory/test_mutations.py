@@ -68,11 +68,11 @@ def test_v12_misses_by_the_root_of_the_bars_if_each_bar_has_its_own_root(
 def test_v6_and_v8_miss_if_sales_raise_prices_in_the_engine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def flipped(prices: Any, setting: Any, net: Float64, flow: Float64) -> Any:  # noqa: ANN401
-        return rule(prices, setting, -net, flow)
+    def flipped(prices: Any, setting: Any, net: Float64, *other: Any) -> None:  # noqa: ANN401
+        rule(prices, setting, -net, *other)
 
-    rule = step.dislocate
-    monkeypatch.setattr(step, "dislocate", flipped)
+    rule = step.settle
+    monkeypatch.setattr(step, "settle", flipped)
     assert missed(answers_elsewhere.engine_checks()) == {"v6_engine", "v8_engine"}
 
 
