@@ -21,6 +21,7 @@ _PLACES: Final = {
     "load_market": "verbs",
     "load_scenario": "verbs",
     "report": "verbs",
+    "resume": "verbs",
     "run": "verbs",
     "story": "verbs",
     "validate": "verbs",

@@ -20,6 +20,7 @@ from crowdfall.verbs import bundled_market as bundled_market
 from crowdfall.verbs import load_market as load_market
 from crowdfall.verbs import load_scenario as load_scenario
 from crowdfall.verbs import report as report
+from crowdfall.verbs import resume as resume
 from crowdfall.verbs import run as run
 from crowdfall.verbs import story as story
 from crowdfall.verbs import validate as validate

@@ -13,6 +13,7 @@ from pathlib import Path
 from crowdfall import __version__
 from crowdfall.data.sources.files import FilesSource
 from crowdfall.engine import ensemble
+from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.factors import code_digest
 from crowdfall.experiments.validate import Scoreboard
@@ -23,6 +24,7 @@ from crowdfall.market.build import build
 from crowdfall.market.snapshot import Market
 from crowdfall.reports.page import write_report
 from crowdfall.reports.story import tell
+from crowdfall.results.place import Place, place
 from crowdfall.results.store import RunFolder, open_run, run_id
 from crowdfall.scenarios import load
 from crowdfall.scenarios.schema import Scenario
@@ -73,25 +75,45 @@ def run(
     paths: int = 20,
     seed: int = 1,
     workers: int | None = None,
-    out: str | Path | None = None,
+    out: str | Place | None = None,
+    engine: Engine = "local",
     progress: Callable[[Progress], None] | None = None,
 ) -> RunFolder:
     """Run an ensemble and return its folder.
 
     ``market``: a snapshot, where one is saved, or None for the bundled one. ``workers``: processes,
-    all processors where None; the result does not depend on it. Without ``out`` the run goes to
-    ``runs/<id>``, and a complete run of the same id is opened instead of computed again: the id is
-    a hash of all that determines the result, code included. RunError where ``out`` is taken.
+    all processors where None; ``engine``: ``local`` or ``ray``; the result depends on neither.
+    ``out``: a folder or an fsspec URL. Without it the run goes to ``runs/<id>``, and a complete
+    run of the same id is opened instead of computed again: the id is a hash of all that
+    determines the result, code included. RunError where ``out`` is taken.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    place = _market(market)
-    folder = Path(out) if out is not None else RUNS / _name(chosen, place, seed, paths)
+    where = market_of(market)
+    folder = place(out) if out is not None else RUNS / name_of(chosen, where, seed, paths)
     if out is None and (folder / "summary.json").is_file():
         return open_run(folder)
     return ensemble.run(
-        place, chosen, paths=paths, seed=seed, workers=workers or os.cpu_count() or 1,
-        out=folder, progress=progress,
+        where, chosen, paths=paths, seed=seed, workers=workers or os.cpu_count() or 1,
+        out=folder, progress=progress, engine=engine,
     )  # fmt: skip
+
+
+def resume(
+    run: str | Place | RunFolder,
+    *,
+    workers: int | None = None,
+    engine: Engine = "local",
+    progress: Callable[[Progress], None] | None = None,
+) -> RunFolder:
+    """Finish a run that was stopped, at whatever moment, and return its folder.
+
+    Finished blocks are kept; the tables are bit for bit those of the uninterrupted run. RunError:
+    no run there, another version's or other code's, or another process is writing it.
+    """
+    folder = run.path if isinstance(run, RunFolder) else run
+    return ensemble.resume(
+        folder, workers=workers or os.cpu_count() or 1, engine=engine, progress=progress
+    )
 
 
 def story(run: RunFolder, lang: Language | None = None, path: int | None = None) -> str:
@@ -102,7 +124,7 @@ def story(run: RunFolder, lang: Language | None = None, path: int | None = None)
     return "\n".join(tell(run, lang or language(), path).lines())
 
 
-def report(run: RunFolder, lang: Language | None = None, out: str | Path | None = None) -> Path:
+def report(run: RunFolder, lang: Language | None = None, out: str | Path | None = None) -> Place:
     """Write the report of a run, one HTML file, and return its path.
 
     It goes into the run folder unless ``out`` names a file, and replaces an older one.
@@ -115,14 +137,17 @@ def validate(run: RunFolder, targets: str | Path | None = None) -> Scoreboard:
     return score(run, targets)
 
 
-def _market(market: str | Path | Market | None) -> Market:
+def market_of(market: str | Path | Market | None) -> Market:
+    """Return a market as it is, the one saved at a path, or the bundled one for None."""
     if market is None:
         return bundled_market()
-    return market if isinstance(market, Market) else load_market(market)
+    return load_market(market) if isinstance(market, str | Path) else market
 
 
-def _name(scenario: Scenario, market: Market, seed: int, paths: int) -> str:
+def name_of(scenario: Scenario, market: Market, seed: int, paths: int) -> str:
+    """Return the id of a run: a hash of all that determines its result, code included."""
+    origin = scenario.factor_base
     return run_id(
-        scenario=scenario.digest, market=market.digest, seed=seed, paths=paths,
-        version=__version__, code=code_digest(),
+        scenario=scenario.digest, base=None if origin is scenario else origin.digest,
+        market=market.digest, seed=seed, paths=paths, version=__version__, code=code_digest(),
     )  # fmt: skip

@@ -16,7 +16,8 @@ def demo(
     workers: options.Workers = None,
     overrides: options.Set = None,
     market: options.Market = None,
-    out: options.Out = None,
+    out: options.RunOut = None,
+    engine: options.Engine = "local",
     no_open: options.NoOpen = False,
     as_json: options.Json = False,
     lang: options.Lang = None,
@@ -27,6 +28,6 @@ def demo(
     """Run January and February 2024 on the bundled market and tell the story."""
     order = launch.Order(
         scenario="feb2024", market=market, paths=paths, seed=seed, workers=workers,
-        overrides=overrides or (), out=out, fresh=True,
+        overrides=overrides or (), out=out, engine=engine, fresh=True,
     )  # fmt: skip
     launch.present(launch.play(order), as_json=as_json, no_open=no_open)

@@ -16,12 +16,12 @@ from crowdfall.cli.tables import print_json, print_story
 from crowdfall.i18n import language, translate
 
 if TYPE_CHECKING:
+    from crowdfall.engine.blocks import Engine
     from crowdfall.market.snapshot import Market
+    from crowdfall.results.place import Place
     from crowdfall.results.store import RunFolder
     from crowdfall.scenarios.schema import Scenario
 
-RUNS: Final = Path("runs")
-"""Where runs go that are not told where."""
 BUNDLED: Final = "bundled"
 
 
@@ -35,7 +35,8 @@ class Order:
     seed: int
     workers: int | None = None
     overrides: Sequence[str] = field(default_factory=tuple)
-    out: Path | None = None
+    out: Place | None = None
+    engine: Engine = "local"
     fresh: bool = False
     """Take the next free name where the default one is taken."""
 
@@ -52,9 +53,8 @@ def play(order: Order) -> RunFolder:
 
     What is wrong with the order is told before anything is written.
     """
-    from crowdfall import __version__
-    from crowdfall.engine import ensemble
-    from crowdfall.results.store import check_free, run_id
+    from crowdfall import verbs
+    from crowdfall.results.store import check_free
     from crowdfall.scenarios.load import load
 
     if order.out is not None:
@@ -62,20 +62,16 @@ def play(order: Order) -> RunFolder:
     scenario = load(order.scenario, list(order.overrides))
     tell_moved(scenario)
     market = load_market(order.market)
-    name = run_id(
-        scenario=scenario.digest, market=market.digest, seed=order.seed, paths=order.paths,
-        version=__version__,
-    )  # fmt: skip
-    out = order.out or _place(name, order.fresh)
-    check_free(out)
+    name = verbs.name_of(scenario, market, order.seed, order.paths)
+    out = order.out or _free(verbs.RUNS, name, order.fresh)
     workers = order.workers or options.default_workers()
     if said.verbose:
         words = {"scenario": scenario.name, "market": market.digest, "workers": workers}
         typer.echo(translate("cli.running", **words, paths=order.paths, out=out), err=True)
     with progress.shown(said.quiet) as show:
-        return ensemble.run(
-            market, scenario, paths=order.paths, seed=order.seed, workers=workers, out=out,
-            progress=show,
+        return verbs.run(
+            scenario, market, paths=order.paths, seed=order.seed, workers=workers, out=out,
+            engine=order.engine, progress=show,
         )  # fmt: skip
 
 
@@ -89,11 +85,11 @@ def tell_moved(scenario: Scenario) -> None:
         progress.remark(sentence)
 
 
-def _place(name: str, fresh: bool) -> Path:
-    place = RUNS / name
+def _free(folder: Path, name: str, fresh: bool) -> Path:
+    place = folder / name
     number = 2
     while fresh and place.exists():
-        place = RUNS / f"{name}-{number}"
+        place = folder / f"{name}-{number}"
         number += 1
     return place
 
@@ -119,9 +115,9 @@ def present(run: RunFolder, *, as_json: bool, no_open: bool) -> None:
     open_page(report, no_open=no_open)
 
 
-def open_page(page: Path, *, no_open: bool) -> None:
+def open_page(page: Place, *, no_open: bool) -> None:
     """Open a page in the browser of a person at a terminal."""
-    if no_open or not sys.stdout.isatty():
+    if no_open or not isinstance(page, Path) or not sys.stdout.isatty():
         return
     import webbrowser
 

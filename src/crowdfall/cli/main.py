@@ -25,6 +25,7 @@ STOPPED: Final = 130
 COMMANDS: Final = {
     "demo": "crowdfall.cli.demo:app",
     "run": "crowdfall.cli.run:app",
+    "resume": "crowdfall.cli.resume:app",
     "report": "crowdfall.cli.report:app",
     "story": "crowdfall.cli.story:app",
     "validate": "crowdfall.cli.validate:app",

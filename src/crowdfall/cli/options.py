@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -20,6 +20,7 @@ from crowdfall.i18n import set_language, translate
 
 MOST_PATHS: Final = 1_000_000
 MOST_WORKERS: Final = 1024
+ENGINES: Final = ("local", "ray")
 LARGEST_SEED: Final = 2**64 - 1
 
 
@@ -69,6 +70,21 @@ def default_workers() -> int:
     return max(1, os.cpu_count() or 1)
 
 
+def place(text: str) -> Any:  # noqa: ANN401 - Typer asks for a plain type
+    """Return a local path as it was typed, or a place behind a URL."""
+    if "://" not in str(text):
+        return Path(text)
+    from crowdfall.results.place import place
+
+    return place(str(text))
+
+
+def _engine(text: str) -> str:
+    if text not in ENGINES:
+        raise CrowdfallError("bad_engine", value=text, known=", ".join(ENGINES))
+    return text
+
+
 Market = Annotated[
     str | None, typer.Option("--market", metavar="PATH", help=help_of("market_path"))
 ]
@@ -94,6 +110,13 @@ Workers = Annotated[
 ]  # fmt: skip
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=help_of("set"))]
 Out = Annotated[Path | None, typer.Option("--out", metavar="PATH", help=help_of("out"))]
+RunOut = Annotated[
+    Any, typer.Option("--out", metavar="PATH|URL", parser=place, help=help_of("run_out"))
+]
+Engine = Annotated[
+    Any,
+    typer.Option("--engine", metavar="local|ray", parser=_engine, help=help_of("engine")),
+]
 NoOpen = Annotated[bool, typer.Option("--no-open", help=help_of("no_open"))]
 Json = Annotated[bool, typer.Option("--json", help=help_of("json"))]
 Lang = Annotated[
@@ -112,4 +135,4 @@ Debug = Annotated[bool, typer.Option("--debug", callback=_note("debug"), help=he
 Day = Annotated[
     date, typer.Option("--date", metavar="YYYY-MM-DD", parser=_day, help=help_of("date"))
 ]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=help_of("run_path"))]
+RunPath = Annotated[Any, typer.Argument(metavar="RUN", parser=place, help=help_of("run_path"))]

@@ -52,7 +52,7 @@ def remark(sentence: str) -> None:
 def _lines(start: float) -> Callable[[Step], None]:
     def show(step: Step) -> None:
         seconds = time.monotonic() - start
-        left = _left(seconds, step.done_paths, step.paths)
+        left = _left(seconds, step.done_paths, step.paths, getattr(step, "found_paths", 0))
         line = {
             "stage": step.stage,
             "done_paths": step.done_paths,
@@ -65,9 +65,12 @@ def _lines(start: float) -> Callable[[Step], None]:
     return show
 
 
-def _left(seconds: float, done: int, total: int) -> float | None:
-    """Return the seconds left at the speed so far; None before anything is done."""
-    return seconds / done * (total - done) if done else None
+def _left(seconds: float, done: int, total: int, found: int) -> float | None:
+    """Return the seconds left at the speed so far; None before anything is done.
+
+    What a resumed run found finished says nothing about speed.
+    """
+    return seconds / (done - found) * (total - done) if done > found else None
 
 
 @contextmanager

@@ -21,7 +21,8 @@ def run(
     seed: options.Seed = 1,
     workers: options.Workers = None,
     overrides: options.Set = None,
-    out: options.Out = None,
+    out: options.RunOut = None,
+    engine: options.Engine = "local",
     no_open: options.NoOpen = False,
     as_json: options.Json = False,
     lang: options.Lang = None,
@@ -32,6 +33,6 @@ def run(
     """Run a scenario into a new folder, write its report and tell its story."""
     order = launch.Order(
         scenario=scenario, market=market, paths=paths, seed=seed, workers=workers,
-        overrides=overrides or (), out=out,
+        overrides=overrides or (), out=out, engine=engine,
     )  # fmt: skip
     launch.present(launch.play(order), as_json=as_json, no_open=no_open)

@@ -1,24 +1,21 @@
-"""Many paths: blocks in processes, one thread each, written whole."""
+"""Many paths: an ensemble in blocks, written whole, stopped at any moment and resumed."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Final
 
 from crowdfall import __version__
-from crowdfall.engine.factors import base_factors, base_is_missing, cache_folder, factor_key, save
+from crowdfall.engine.blocks import Engine, Job, parts_of, play
+from crowdfall.engine.factors import base_is_missing, code_digest, factor_key
 from crowdfall.engine.setting import setting
-from crowdfall.engine.simulate import simulate
 from crowdfall.engine.summary import summary_of
 from crowdfall.errors import RunError
 from crowdfall.market.snapshot import Market
+from crowdfall.results.inputs import inputs_of, kept, words_of
+from crowdfall.results.lock import locked
+from crowdfall.results.place import Place
 from crowdfall.results.store import RunFolder, check_free, create, open_run
 from crowdfall.scenarios.inputs import pinned_closes
 from crowdfall.scenarios.policies import remarks
@@ -27,7 +24,6 @@ from crowdfall.scenarios.schema import Scenario
 SMALLEST: Final = 5
 LARGEST: Final = 20
 """Paths in a block, about 5 MB each: Python's work of a bar is shared by all of them."""
-THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +31,16 @@ class Progress:
     """How far a run is.
 
     ``stage`` is ``paths`` or ``tables``, and ``base`` at the start of a variation whose factors
-    must be solved first.
+    must be solved first. ``found_paths`` were there before a resumed run went on.
     """
 
     done_paths: int
     paths: int
     stage: str
+    found_paths: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    market: Market
-    scenario: Scenario
-    seed: int
-    out: Path
+Report = Callable[[Progress], None]
 
 
 def run(
@@ -58,14 +50,16 @@ def run(
     paths: int,
     seed: int,
     workers: int,
-    out: Path,
-    progress: Callable[[Progress], None] | None = None,
+    out: str | Place,
+    progress: Report | None = None,
     block: int | None = None,
+    engine: Engine = "local",
 ) -> RunFolder:
     """Run an ensemble into a new folder and return it complete.
 
-    The result depends on market, scenario, seed and paths alone, not on workers or block size.
-    Raises RunError where the folder exists or a count is below one.
+    The result depends on market, scenario, seed and paths alone, not on workers, engine or block
+    size. ``out``: a path or an fsspec URL. Raises RunError where the folder exists or a count is
+    below one; where a worker is lost or the disk is full, after which ``resume`` goes on.
     """
     block = block_size(paths, workers) if block is None else block
     for name, value in (("paths", paths), ("workers", workers), ("block", block)):
@@ -75,23 +69,81 @@ def run(
         raise RunError("bad_seed", value=seed)
     check_free(out)
     setting(market, scenario, seed)  # bad input speaks before anything is written
-    folder = create(out, manifest(market, scenario, seed, paths))
-    job = _Job(market, scenario, seed, folder.path)
-    report = progress or (lambda _: None)
-    report(
-        Progress(0, paths, "base" if base_is_missing(market, scenario, seed, paths) else "paths")
-    )
-    done = 0
+    facts = manifest(market, scenario, seed, paths) | {"block": block}
+    folder = create(out, facts, inputs_of(market, scenario))
     try:
-        for count in _play(job, _blocks(paths, block), workers):
-            done += count
-            report(Progress(done, paths, "paths"))
-        report(Progress(paths, paths, "tables"))
-        folder.finish(summary_of(folder))
-    except BaseException:
-        if not folder.finished_blocks() and not folder.is_complete:
+        return _go_on(folder, market, scenario, workers, engine, progress)
+    except BaseException as error:
+        unfinished = not folder.is_complete and not folder.finished_blocks()
+        if unfinished and getattr(error, "code", "") not in RESUMABLE:
             folder.discard()
         raise
+
+
+RESUMABLE: Final = ("disk_full", "worker_lost")
+"""Errors after which even a run without a finished block stays, to be resumed."""
+
+
+def resume(
+    out: str | Place,
+    *,
+    workers: int,
+    progress: Report | None = None,
+    engine: Engine = "local",
+) -> RunFolder:
+    """Finish a run that was stopped and return it; a complete one is returned as it is.
+
+    The tables are those of the uninterrupted run, bit for bit. RunError: no run, a run of another
+    version or of other code, inputs that were changed, or another process writes it.
+    """
+    if workers < 1:
+        raise RunError("count_below_one", name="workers", value=workers)
+    folder = open_run(out, incomplete=True)
+    if not folder.is_complete:
+        _check_code(folder)
+    with kept(folder) as (market, scenario):
+        return _go_on(folder, market, scenario, workers, engine, progress)
+
+
+def _check_code(folder: RunFolder) -> None:
+    made = (folder.manifest.get("version"), folder.manifest.get("code"))
+    here = (__version__, code_digest())
+    if made != here:
+        raise RunError(
+            "run_other_code", path=folder.path, version=made[0], theirs=made[1],
+            here=here[0], own=here[1],
+        )  # fmt: skip
+
+
+def _go_on(
+    folder: RunFolder,
+    market: Market,
+    scenario: Scenario,
+    workers: int,
+    engine: Engine,
+    progress: Report | None,
+) -> RunFolder:
+    with locked(folder.path) as renew:
+        if folder.is_complete:  # by another process, or stopped while it tidied up
+            folder.tidy()
+            return open_run(folder.path)
+        report = progress or (lambda _: None)
+        seed, paths = int(folder.manifest["seed"]), int(folder.manifest["paths"])
+        finished = set(folder.finished_blocks())
+        parts = parts_of(paths, int(folder.manifest["block"]))
+        left = [part for part in parts if part.number not in finished]
+        done = found = paths - sum(part.paths for part in left)
+        base = bool(left) and base_is_missing(market, scenario, seed, paths)
+        report(Progress(done, paths, "base" if base else "paths", found))
+        for played in play(Job(market, scenario, seed, str(folder.path)), left, workers, engine):
+            for name, data in played.factors.items():
+                folder.write_file(f"factors/{name}", data)
+            folder.write_encoded(played.part.number, played.tables)
+            renew()
+            done += played.part.paths
+            report(Progress(done, paths, "paths", found))
+        report(Progress(paths, paths, "tables", found))
+        folder.finish(summary_of(folder))
     return open_run(folder.path)
 
 
@@ -99,7 +151,7 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
     """Return all that determines a run, and the sources of its inputs."""
     replay = scenario.clock.mode == "replay"
     return {
-        "scenario": scenario.model_dump(),
+        **words_of(scenario),
         "scenario_name": scenario.name,
         "scenario_hash": scenario.digest,
         "factors": factor_key(market, scenario.factor_base, seed) if replay else "drawn",
@@ -113,6 +165,7 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
         "seed": seed,
         "paths": paths,
         "version": __version__,
+        "code": code_digest(),
         "actual": pinned_closes(scenario) if replay else {},
         "remarks": {"en": remarks(scenario, "en"), "zh": remarks(scenario, "zh")},
         "sources": scenario.inputs.sources | scenario.sources,
@@ -122,60 +175,3 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
 def block_size(paths: int, workers: int) -> int:
     """Return how many paths go into a block: at least four blocks a worker, so progress moves."""
     return min(LARGEST, max(SMALLEST, paths // (4 * max(workers, 1))))
-
-
-def _blocks(paths: int, size: int) -> list[tuple[int, int, int]]:
-    starts = range(0, paths, size)
-    return [(k, first, min(size, paths - first)) for k, first in enumerate(starts)]
-
-
-def _play(job: _Job, blocks: list[tuple[int, int, int]], workers: int) -> Iterator[int]:
-    if workers == 1 or len(blocks) == 1:
-        for part in blocks:
-            yield _block(job, *part)
-        return
-    for name in THREADS:  # inherited by the workers: one thread a process
-        os.environ.setdefault(name, "1")
-    pool = ProcessPoolExecutor(
-        min(workers, len(blocks)), mp_context=get_context("spawn"), initializer=_start,
-        initargs=(job,),
-    )  # fmt: skip
-    with pool:
-        waiting: set[Future[int]] = {pool.submit(_block_of_worker, part) for part in blocks}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-        except BrokenProcessPool:
-            raise RunError("worker_lost", path=job.out) from None
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # nobody writes when the folder goes
-            raise
-
-
-_of_worker: _Job | None = None
-
-
-def _start(job: _Job) -> None:
-    global _of_worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
-    _of_worker = job
-
-
-def _block_of_worker(part: tuple[int, int, int]) -> int:
-    assert _of_worker is not None  # set by the initializer of the pool
-    return _block(_of_worker, *part)
-
-
-def _block(job: _Job, number: int, first_path: int, paths: int) -> int:
-    factors = base_factors(job.market, job.scenario, job.seed, first_path, paths)
-    constants = setting(job.market, job.scenario, job.seed)
-    result = simulate(constants, first_path=first_path, paths=paths, factors=factors)
-    if result.factors is not None:
-        save(job.out / "factors", first_path, result.factors)
-        if factors is None:
-            key = factor_key(job.market, job.scenario, job.seed)
-            save(cache_folder() / key, first_path, result.factors)
-    open_run(job.out, incomplete=True).write_block(number, result.tables)
-    return paths

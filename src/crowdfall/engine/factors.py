@@ -12,7 +12,9 @@ import os
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
+from typing import Final
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,6 +25,7 @@ from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
 from crowdfall.engine.state import Factors
 from crowdfall.market.snapshot import Market
+from crowdfall.results.place import write_whole
 from crowdfall.scenarios.schema import Scenario
 
 
@@ -38,27 +41,39 @@ def factor_key(market: Market, base: Scenario, seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+ROOMS: Final = ("agents", "data", "engine", "market", "pricing", "products", "results", "rules",
+                "scenarios")  # fmt: skip
+"""Packages whose code and values determine a result or its tables."""
+
+
 @cache
 def code_digest() -> str:
     """Return a sha256 of the code and rules that determine a path: no other factors are read."""
     digest = hashlib.sha256()
     root = files("crowdfall")
-    for room in ("agents", "data", "engine", "market", "pricing", "rules", "scenarios"):
+    for room in ROOMS:
         for file in sorted(Path(str(root.joinpath(room))).rglob("*.*")):
             if file.suffix in (".py", ".toml", ".csv", ".json"):
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def packed(first_path: int, factors: Factors) -> dict[str, bytes]:
+    """Return the factors of some paths as files, one a path, by name."""
+    files = {}
+    for k in range(len(factors.market)):
+        one = factors.take(slice(k, k + 1))
+        buffer = BytesIO()
+        np.savez(buffer, **{item.name: getattr(one, item.name) for item in fields(one)})
+        files[f"{first_path + k:06d}.npz"] = buffer.getvalue()
+    return files
+
+
 def save(folder: Path, first_path: int, factors: Factors) -> None:
     """Write the factors of some paths, one file a path, each whole and then renamed."""
     folder.mkdir(parents=True, exist_ok=True)
-    for k in range(len(factors.market)):
-        one = factors.take(slice(k, k + 1))
-        target = folder / f"{first_path + k:06d}.npz"
-        draft = folder / f".{target.stem}.{os.getpid()}.npz"
-        np.savez(draft, **{item.name: getattr(one, item.name) for item in fields(one)})
-        draft.replace(target)
+    for name, data in packed(first_path, factors).items():
+        write_whole(folder / name, data)
 
 
 def read(folder: Path, first_path: int, paths: int) -> Factors | None:

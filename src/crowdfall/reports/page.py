@@ -23,6 +23,7 @@ from crowdfall.reports.phrases import share
 from crowdfall.reports.standing import assimilated_until, is_pinned, mode
 from crowdfall.reports.story import tell
 from crowdfall.results.metrics import FALL_CALLED_CRASH, background_share, crash_share
+from crowdfall.results.place import Place
 from crowdfall.results.store import RunFolder, write_text
 
 TILES: Final = (
@@ -37,14 +38,14 @@ DIGITS: Final = 7
 def write_report(
     run: RunFolder, *, lang: Language | None = None, scheme: Scheme | None = None,
     target: Path | None = None,
-) -> Path:  # fmt: skip
+) -> Place:  # fmt: skip
     """Write the report of a complete run and return its path, ``report.html`` in the run folder.
 
     ``lang`` and ``scheme`` choose what is shown first; a reader can switch both. The file is
     written whole and replaces an older report. RunError: a table of the run can't be read, or the
     target can't be written.
     """
-    place = target or run.path / "report.html"
+    place: Place = target or run.path / "report.html"
     text = render(run, lang=lang, scheme=scheme)
     try:
         write_text(place, text)

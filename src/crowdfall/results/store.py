@@ -4,23 +4,27 @@
 
     runs/<id>/
       manifest.json           what determines the run (scenario, market digest, seed, versions)
-      blocks/00000/*.parquet  finished blocks of paths, until the run is complete
+      inputs/                 the market and the files of the scenario, for resume and fork
+      blocks/00000/*.parquet  blocks of paths, until the run is complete; ``done`` written last
+      factors/*.npz           solved factors by path (replay)
       daily.parquet ...       the tables of ``results.schema``, after the last block
       summary.json            written last: a folder that holds it is a complete run
 
 Every file is written under a temporary name and then renamed, so that a killed run leaves whole
-files only. Everything that touches the disk is in this module: other kinds of storage need no
-other change.
+files only. The folder is local or behind an fsspec URL: ``results.place`` knows the difference.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,10 +32,14 @@ import polars as pl
 from polars.exceptions import ComputeError, PolarsError
 
 from crowdfall.errors import RunError
+from crowdfall.results.place import Place, UrlPath, place, write_whole
 from crowdfall.results.schema import TABLES, Column, Kind, column_names
 
 SCHEMA_VERSION: Final = 1
 """Version of the tables and the manifest; a run of another version is not read."""
+
+_DONE: Final = "done"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 _DTYPES: Final[dict[Kind, type[pl.DataType]]] = {
     "int": pl.Int64,
@@ -49,7 +57,7 @@ class RunFolder:
     ``finish``. Make one with ``create`` or ``open_run``.
     """
 
-    path: Path
+    path: Place
     manifest: dict[str, Any]
     summary: dict[str, Any] = field(default_factory=dict)
     _tables: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False, compare=False)
@@ -66,26 +74,45 @@ class RunFolder:
         do not depend on the block size. RunError: a table or column is missing, unknown or of
         another kind, or the block was written before.
         """
-        place = self._block(number)
-        if place.exists():
+        self.write_encoded(number, encode(tables))
+
+    def write_encoded(self, number: int, files: Mapping[str, bytes]) -> None:
+        """Write one block as ``encode`` gave it; it counts once its last file, ``done``, stands.
+
+        RunError: the block was written before, or the disk is full.
+        """
+        if (self._block(number) / _DONE).is_file():
             raise RunError("block_exists", path=self.path, block=number)
-        checked = {name: _checked(name, frame) for name, frame in _all_tables(tables).items()}
-        draft = place.with_name(f".{place.name}.{os.getpid()}")
-        draft.mkdir(parents=True)
+        with self.disk():
+            self._block(number).mkdir(parents=True, exist_ok=True)
+            for name, data in files.items():
+                write_whole(self._block(number) / f"{name}.parquet", data)
+            write_whole(self._block(number) / _DONE, b"")
+
+    def write_file(self, name: str, data: bytes) -> None:
+        """Write a file beside the tables, whole; RunError where the disk is full."""
+        with self.disk():
+            target = self.path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, data)
+
+    @contextmanager
+    def disk(self) -> Iterator[None]:
+        """Say in one sentence that the disk is full: what is finished stays, and can go on."""
         try:
-            for name, frame in checked.items():
-                ordered = frame.sort("path", "date", maintain_order=True)
-                ordered.write_parquet(draft / f"{name}.parquet", compression="zstd")
-            draft.rename(place)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+            yield
+        except (OSError, PolarsError) as error:
+            if getattr(error, "errno", None) not in _FULL and "space left" not in str(error):
+                raise
+            raise RunError("disk_full", path=self.path) from error
 
     def finished_blocks(self) -> list[int]:
         """Return the numbers of the blocks on disk, in order; empty once the run is complete."""
         folder = self.path / "blocks"
-        if not folder.is_dir():
+        if self.is_complete or not folder.is_dir():
             return []
-        return sorted(int(item.name) for item in folder.iterdir() if item.name.isdigit())
+        numbers = [item.name for item in folder.iterdir() if item.name.isdigit()]
+        return sorted(int(n) for n in numbers if (folder / n / _DONE).is_file())
 
     def finish(self, summary: dict[str, Any]) -> None:
         """Join the blocks in order into one file a table, then write ``summary``.
@@ -95,17 +122,30 @@ class RunFolder:
         blocks = self.finished_blocks()
         if not blocks:
             raise RunError("no_blocks", path=self.path)
-        for name in TABLES:
-            parts = [self._block(number) / f"{name}.parquet" for number in blocks]
-            _whole(
-                self.path / f"{name}.parquet",
-                pl.scan_parquet(parts, glob=False, hive_partitioning=False).sink_parquet,
-                compression="zstd",
-                maintain_order=True,
-            )
-        _write_json(self.path / "summary.json", summary)
+        with self.disk():
+            for name in TABLES:
+                self._join(name, blocks)
+            write_whole(self.path / "summary.json", _json(summary).encode())
         self.summary.update(summary)
-        shutil.rmtree(self.path / "blocks")
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove the blocks of a complete run: the tables hold the same rows."""
+        _remove(self.path / "blocks")
+
+    def _join(self, name: str, blocks: list[int]) -> None:
+        target = self.path / f"{name}.parquet"
+        if not isinstance(target, Path):
+            write_whole(target, _parquet(self.block_table(name)))
+            return
+        parts = [Path(str(self._block(number))) / target.name for number in blocks]
+        draft = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            rows = pl.scan_parquet(parts, glob=False, hive_partitioning=False)
+            rows.sink_parquet(draft, compression="zstd", maintain_order=True)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def block_table(self, name: str) -> pl.DataFrame:
         """Return one table of the finished blocks, in order, before ``finish`` has joined them.
@@ -129,32 +169,45 @@ class RunFolder:
 
     def discard(self) -> None:
         """Remove a run that has no finished block, or that its owner gives up."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path)
 
-    def _block(self, number: int) -> Path:
+    def _block(self, number: int) -> Place:
         return self.path / "blocks" / f"{number:05d}"
 
 
-def create(path: str | Path, manifest: dict[str, Any]) -> RunFolder:
-    """Make a new run folder and write its manifest.
+def create(
+    path: str | Place, manifest: dict[str, Any], inputs: Mapping[str, bytes] | None = None
+) -> RunFolder:
+    """Make a new run folder with its manifest and inputs; it appears with all of them.
 
     RunError: the folder exists (nothing is written over), or it can't be made.
     """
-    folder = Path(path)
+    folder = place(path)
     check_free(folder)
     stamped = {**manifest, "schema": SCHEMA_VERSION}
-    text = _json(stamped)
+    files = {**(inputs or {}), "manifest.json": _json(stamped).encode()}
+    # Behind a URL folders can't be renamed: there the manifest, written last, makes the run.
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}") if _is_local(folder) else folder
+    run = RunFolder(draft, stamped)
     try:
-        folder.mkdir(parents=True)
+        draft.mkdir(parents=True)
+        for name, data in files.items():
+            run.write_file(name, data)
+        if isinstance(draft, Path):
+            draft.rename(Path(str(folder)))
     except OSError as error:
-        raise RunError("folder_unwritable", path=folder, reason=error.strerror) from error
-    _whole(folder / "manifest.json", Path.write_text, text, encoding="utf-8")
+        _remove(draft)
+        reason = error.strerror or str(error)
+        raise RunError("folder_unwritable", path=folder, reason=reason) from error
+    except BaseException:
+        _remove(draft)
+        raise
     return RunFolder(folder, stamped)
 
 
-def check_free(path: str | Path) -> None:
+def check_free(path: str | Place) -> None:
     """Raise RunError where something already stands at ``path`` or its name can't be used."""
-    folder = Path(path)
+    folder = place(path)
     try:
         taken = folder.exists() or folder.is_symlink()
     except (OSError, ValueError) as error:
@@ -166,12 +219,12 @@ def check_free(path: str | Path) -> None:
     raise RunError("run_exists", path=folder)
 
 
-def open_run(path: str | Path, *, incomplete: bool = False) -> RunFolder:
+def open_run(path: str | Place, *, incomplete: bool = False) -> RunFolder:
     """Open a run folder; ``incomplete`` allows one whose last block is still to come.
 
     RunError: no run at ``path``, an unreadable manifest, another schema version, not complete.
     """
-    folder = Path(path)
+    folder = place(path)
     manifest = _read_json(folder, "manifest.json")
     version = manifest.get("schema")
     if version != SCHEMA_VERSION:
@@ -194,7 +247,37 @@ def run_id(**determinants: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _all_tables(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def encode(tables: Mapping[str, pl.DataFrame]) -> dict[str, bytes]:
+    """Return the five tables of a block as Parquet files, rows by path and date.
+
+    Rows keep their order within a day, so that the tables do not depend on the block size.
+    RunError: a table or column is missing, unknown or of another kind.
+    """
+    checked = {name: _checked(name, frame) for name, frame in _all_tables(tables).items()}
+    return {
+        name: _parquet(frame.sort("path", "date", maintain_order=True))
+        for name, frame in checked.items()
+    }
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    frame.write_parquet(buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _is_local(folder: Place) -> bool:
+    return isinstance(folder, Path)
+
+
+def _remove(folder: Place) -> None:
+    if isinstance(folder, UrlPath):
+        folder.remove_all()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _all_tables(tables: Mapping[str, pl.DataFrame]) -> Mapping[str, pl.DataFrame]:
     if set(tables) != set(TABLES):
         odd = ", ".join(sorted(set(tables) ^ set(TABLES)))
         raise RunError("block_tables", tables=odd, wanted=", ".join(TABLES))
@@ -226,43 +309,30 @@ def _typed(table: str, column: Column, found: pl.DataType) -> pl.Expr:
     return pl.col(column.name).cast(wanted)
 
 
-def _read_table(folder: Path, name: str) -> pl.DataFrame:
+def _read_table(folder: Place, name: str) -> pl.DataFrame:
     if name not in TABLES:
         raise RunError("unknown_table", table=name, known=", ".join(TABLES))
     file = folder / f"{name}.parquet"
     if not file.is_file():
         raise RunError("table_missing", path=folder, table=name)
     try:
-        frame = pl.read_parquet(file, glob=False, hive_partitioning=False)
+        source = file if isinstance(file, Path) else BytesIO(file.read_bytes())
+        frame = pl.read_parquet(source, glob=False, hive_partitioning=False)
     except (PolarsError, ComputeError, OSError) as error:
         raise RunError("table_unreadable", path=file) from error
     return _checked(name, frame)
 
 
-def _whole(target: Path, write: Callable[..., object], *values: object, **options: object) -> None:
-    """Call ``write`` on a temporary name beside ``target``, then rename it."""
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        write(draft, *values, **options)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def write_text(target: Path, text: str) -> None:
+def write_text(target: Place, text: str) -> None:
     """Write a text file whole, then rename it, replacing an older one."""
-    _whole(target, Path.write_text, text, encoding="utf-8")
+    write_whole(target, text.encode())
 
 
 def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
 
-def _write_json(target: Path, value: dict[str, Any]) -> None:
-    write_text(target, _json(value))
-
-
-def _read_json(folder: Path, name: str) -> dict[str, Any]:
+def _read_json(folder: Place, name: str) -> dict[str, Any]:
     file = folder / name
     try:
         value = json.loads(file.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crowdfall.engine import ensemble, factors
+from crowdfall.engine import blocks, ensemble, factors
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.setting import by_group, setting
 from crowdfall.engine.state import Factors
@@ -79,7 +79,7 @@ def test_run_that_dies_in_its_first_block_leaves_nothing(
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ensemble, "simulate", die)
+    monkeypatch.setattr(blocks, "simulate", die)
     with pytest.raises(KeyboardInterrupt):
         ensemble.run(market, scenario, paths=2, seed=1, workers=1, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -98,17 +99,20 @@ def test_block_that_fails_half_way_leaves_no_block(
 ) -> None:
     run = create(tmp_path / "run", {})
     written = []
+    write = Path.write_bytes
 
-    def stop_at_third(frame: pl.DataFrame, target: Path, **options: object) -> None:
+    def stop_at_third(target: Path, data: bytes) -> int:
         if len(written) == 2:
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "No space left on device")
         written.append(target)
-        Path(target).write_bytes(b"x")
+        return write(target, data)
 
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", stop_at_third)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(Path, "write_bytes", stop_at_third)
+    with pytest.raises(RunError, match="disk is full") as caught:
         run.write_block(0, blocks[0])
+    assert str(run.path) in str(caught.value)
     assert run.finished_blocks() == []
+    assert not [item for item in run.path.rglob(".*") if item.is_file()]
     monkeypatch.undo()
     run.write_block(0, blocks[0])
     assert run.finished_blocks() == [0]
@@ -119,14 +123,14 @@ def test_finish_that_is_stopped_leaves_an_incomplete_run_that_can_be_finished(
 ) -> None:
     run = create(tmp_path / "run", {})
     run.write_block(0, blocks[0])
-    whole = store._whole
+    join = store.RunFolder._join
 
-    def stop_at_flows(target: Path, *rest: object, **options: object) -> None:
-        if target.name == "flows.parquet":
+    def stop_at_flows(folder: store.RunFolder, name: str, numbers: list[int]) -> None:
+        if name == "flows":
             raise KeyboardInterrupt
-        whole(target, *rest, **options)  # type: ignore[arg-type]
+        join(folder, name, numbers)
 
-    monkeypatch.setattr(store, "_whole", stop_at_flows)
+    monkeypatch.setattr(store.RunFolder, "_join", stop_at_flows)
     with pytest.raises(KeyboardInterrupt):
         run.finish({})
     monkeypatch.undo()
@@ -138,13 +142,16 @@ def test_finish_that_is_stopped_leaves_an_incomplete_run_that_can_be_finished(
     assert open_run(run.path).table("flows").height == blocks[0]["flows"].height
 
 
-def test_whole_leaves_no_draft_behind_when_writing_fails(tmp_path: Path) -> None:
-    def half(target: Path) -> None:
+def test_whole_leaves_no_draft_behind_when_writing_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(target: Path, data: bytes) -> int:
         target.write_text("half")
         raise OSError("disk full")
 
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="disk full"):
-        store._whole(tmp_path / "report.html", half)
+        store.write_text(tmp_path / "report.html", "a whole page")
     assert files_under(tmp_path) == set()
 
 

@@ -16,7 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from crowdfall.engine.ensemble import THREADS, Progress
+from crowdfall.engine.blocks import THREADS
+from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import BlockResult, simulate
 from crowdfall.engine.state import Factors
