@@ -289,19 +289,3 @@ class TestBehindUrls:
         with pytest.raises(RunError) as caught:
             place(url)
         assert url in told(caught.value)
-
-
-def test_blocks_on_ray_are_those_of_this_machine(scenario: Scenario, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'crowdfall[ray]'")
-    whole = start(scenario, tmp_path / "whole")
-    for workers in (1, 2):
-        assert_same(start(scenario, tmp_path / f"{workers}", engine="ray", workers=workers), whole)
-
-
-def test_errors_of_a_block_come_back_from_ray(scenario: Scenario, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'crowdfall[ray]'")
-    moves = {name: (-0.30,) if name == "csi300" else (0.0,) for name in CRASH}
-    path = str(write_scenario(tmp_path, moves=moves, days=1, assimilated=0))
-    with pytest.raises(RunError) as caught:
-        start(load(path), tmp_path / "run", engine="ray")
-    assert caught.value.code == "pin_missed"
