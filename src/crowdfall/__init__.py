@@ -18,6 +18,8 @@ __version__ = "0.1.0"
 _PLACES: Final = {
     "build_market": "verbs",
     "bundled_market": "verbs",
+    "compare": "verbs",
+    "fork": "verbs",
     "load_market": "verbs",
     "load_scenario": "verbs",
     "report": "verbs",

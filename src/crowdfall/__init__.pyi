@@ -17,6 +17,8 @@ from crowdfall.scenarios.load import library as library
 from crowdfall.scenarios.schema import Scenario as Scenario
 from crowdfall.verbs import build_market as build_market
 from crowdfall.verbs import bundled_market as bundled_market
+from crowdfall.verbs import compare as compare
+from crowdfall.verbs import fork as fork
 from crowdfall.verbs import load_market as load_market
 from crowdfall.verbs import load_scenario as load_scenario
 from crowdfall.verbs import report as report

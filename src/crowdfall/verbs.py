@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crowdfall import __version__
 from crowdfall.data.sources.files import FilesSource
@@ -16,6 +17,8 @@ from crowdfall.engine import ensemble
 from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.factors import code_digest
+from crowdfall.engine.fork import Variant, read_policies
+from crowdfall.engine.fork import fork as play_fork
 from crowdfall.experiments.validate import Scoreboard
 from crowdfall.experiments.validate import validate as score
 from crowdfall.i18n import Language, language
@@ -24,10 +27,14 @@ from crowdfall.market.build import build
 from crowdfall.market.snapshot import Market
 from crowdfall.reports.page import write_report
 from crowdfall.reports.story import tell
+from crowdfall.results.compare import differences
 from crowdfall.results.place import Place, place
 from crowdfall.results.store import RunFolder, open_run, run_id
 from crowdfall.scenarios import load
 from crowdfall.scenarios.schema import Scenario
+
+if TYPE_CHECKING:
+    import polars as pl
 
 RUNS = Path("runs")
 """Where runs go that are not told where."""
@@ -114,6 +121,34 @@ def resume(
     return ensemble.resume(
         folder, workers=workers or os.cpu_count() or 1, engine=engine, progress=progress
     )
+
+
+def fork(
+    run: RunFolder,
+    at: date,
+    *overrides: str,
+    out: str | Place,
+    policies: str | Path | None = None,
+    workers: int | None = None,
+    engine: Engine = "local",
+    progress: Callable[[Progress], None] | None = None,
+) -> RunFolder:
+    """Continue a run under other terms from session ``at``: same paths, draws and factors.
+
+    ``overrides``: words like ``agents.national_team.enabled=false``; ``policies``: a file of
+    ``[[policy]]`` entries. Rows before ``at`` are those of the run, bit for bit.
+    """
+    more = () if policies is None else read_policies(Path(policies))
+    variant = Variant(set=overrides, policies=more)
+    return play_fork(
+        run, at, variant, out=out, workers=workers or os.cpu_count() or 1, engine=engine,
+        progress=progress,
+    )  # fmt: skip
+
+
+def compare(base: RunFolder, *others: RunFolder) -> pl.DataFrame:
+    """Return the headline numbers of runs less those of ``base``, path by path, with bands."""
+    return differences(base, others)
 
 
 def story(run: RunFolder, lang: Language | None = None, path: int | None = None) -> str:

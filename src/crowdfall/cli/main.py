@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "demo": "crowdfall.cli.demo:app",
     "run": "crowdfall.cli.run:app",
     "resume": "crowdfall.cli.resume:app",
+    "fork": "crowdfall.cli.fork:app",
+    "compare": "crowdfall.cli.compare:app",
     "report": "crowdfall.cli.report:app",
     "story": "crowdfall.cli.story:app",
     "validate": "crowdfall.cli.validate:app",

@@ -38,18 +38,27 @@ def _whole_number(option: str, low: int, high: int) -> Callable[[str], int]:
 
 
 def _day(text: str) -> date:
+    return _parsed_day(text, "--date")
+
+
+def _parsed_day(text: str, option: str) -> date:
     for form in ("%Y-%m-%d", "%Y%m%d"):
         try:
             return datetime.strptime(str(text), form).date()
         except ValueError:
             continue
-    raise CrowdfallError("bad_date", option="--date", value=text)
+    raise CrowdfallError("bad_date", option=option, value=text)
 
 
 def _language(value: str | None) -> str | None:
     if value is not None:
         set_language(language_named(value))
     return value
+
+
+def day(text: str) -> date:
+    """Return the day of ``--at``."""
+    return _parsed_day(text, "--at")
 
 
 def _note(name: str) -> Callable[[bool], bool]:

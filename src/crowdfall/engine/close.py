@@ -49,7 +49,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     for member in run.members:
         rules = in_force(run.setting, day, run.setting.bars - 1, member.name)
         seen = replace(public, own=account(member, everything), policy=rules)
-        plan = member.terms.plan(seen, member.state)
+        plan = member.terms.plan(seen, member.state) if member.terms.enabled else None
         _apply(run, record, member, plan, day)
     recognise(run.prices)
     futures.previous_settle = settle

@@ -58,7 +58,7 @@ class Book:
 
 def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member], list[Positions]]:
     """Open every enabled participant, in the order of the scenario schema."""
-    opening = _opening(setting, first_path, paths)
+    opening = opening_of(setting, first_path, paths)
     members: list[Member] = []
     positions: list[Positions] = []
     row = 0
@@ -90,7 +90,8 @@ def first_rows(members: Sequence[Member]) -> Int64:
     return np.array([member.rows.start for member in members], dtype=np.int64)
 
 
-def _opening(setting: Setting, first_path: int, paths: int) -> Opening:
+def opening_of(setting: Setting, first_path: int, paths: int) -> Opening:
+    """Return what participants build their first positions from."""
     dealers = setting.scenario.agents.snowball_dealers
     empty = np.zeros(0)
     nothing = KnockInMap(level=empty, notional=empty, underlying=np.zeros(0, np.int64))

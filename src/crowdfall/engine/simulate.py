@@ -13,6 +13,7 @@ from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import Factors, open_day
 from crowdfall.engine.step import step
 from crowdfall.engine.student import day_scales
+from crowdfall.engine.turns import turn
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,6 +44,7 @@ def simulate(
 
 def play_day(run: Run, record: Record, day: int) -> None:
     """Play one session: open, bars, close."""
+    turn(run, day)
     setting = run.setting
     open_day(run.prices, setting, day)
     if setting.scenario.clock.mode == "free":

@@ -59,6 +59,8 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
     public = view(run, day, bar, everything)
     orders = empty_orders(*ledger.group_value.shape)
     for member in run.members:
+        if not member.terms.enabled:  # switched off by a change: holds what it has
+            continue
         rows = member.rows
         rules = in_force(setting, day, bar, member.name)
         seen = replace(public, own=account(member, everything), policy=rules)

@@ -197,9 +197,9 @@ def headline(daily: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
     Names: ``drawdown_<index>``, ``limit_downs``, ``basis_<u>``, ``knocked_in_<index>``,
     ``forced_sales``, ``margin_calls``, ``shortfall``, ``rescue``, ``nav_<kind>``.
     """
-    per_path = pl.concat([_falls(daily), _extremes(daily), _lowest_nav(agents)])
     return (
-        per_path.group_by("name", "unit", maintain_order=True)
+        headline_by_path(daily, agents)
+        .group_by("name", "unit", maintain_order=True)
         .agg(
             pl.col("value").quantile(LOW, "linear").alias("low"),
             pl.col("value").median().alias("median"),
@@ -209,8 +209,14 @@ def headline(daily: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def headline_by_path(daily: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers of ``headline`` for each path: path, name, unit, value."""
+    return pl.concat([_falls(daily), _extremes(daily), _lowest_nav(agents)])
+
+
 def _falls(daily: pl.DataFrame) -> pl.DataFrame:
     return drawdowns(daily).select(
+        "path",
         (pl.lit("drawdown_") + pl.col("index")).alias("name"),
         pl.lit("fraction").alias("unit"),
         (-pl.col("drawdown")).alias("value"),
@@ -237,13 +243,16 @@ def _extremes(daily: pl.DataFrame) -> pl.DataFrame:
     parts = []
     for (name, unit), expression in asked.items():
         value = daily.group_by("path").agg(expression.cast(pl.Float64).alias("value")).sort("path")
-        parts.append(value.select(pl.lit(name).alias("name"), pl.lit(unit).alias("unit"), "value"))
+        parts.append(
+            value.select("path", pl.lit(name).alias("name"), pl.lit(unit).alias("unit"), "value")
+        )
     return pl.concat(parts)
 
 
 def _lowest_nav(agents: pl.DataFrame) -> pl.DataFrame:
     lowest = nav_by_kind(agents).group_by("path", "kind").agg(pl.col("nav").min())
     return lowest.sort("kind", "path").select(
+        "path",
         (pl.lit("nav_") + pl.col("kind")).alias("name"),
         pl.lit("ratio").alias("unit"),
         pl.col("nav").alias("value"),

@@ -10,6 +10,7 @@ from crowdfall.agents.dma import MIX
 from crowdfall.data.calendar import is_session, sessions_between
 from crowdfall.errors import ScenarioError
 from crowdfall.market.snapshot import GROUPS
+from crowdfall.scenarios.changes import check_changes
 from crowdfall.scenarios.policies import check_policies
 from crowdfall.scenarios.schema import Agents, Scenario
 
@@ -39,6 +40,7 @@ def check(scenario: Scenario) -> None:
                 "suspension_end", symbol=halt.symbol, start=halt.start, end=halt.end
             )
     _check_swaps(scenario)
+    check_changes(scenario)
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))

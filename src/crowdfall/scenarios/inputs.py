@@ -126,6 +126,8 @@ def rescue_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
         )
         share = profile.reshape(bars, -1).sum(axis=1)
         out[t, :, :4] = share[:, None] * amount
+    if scenario.inputs.rescue_first:
+        _buy_first(out, scenario)
     return out
 
 
@@ -140,3 +142,15 @@ def shock_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
         else:
             row[entry.bar] += entry.yuan
     return out
+
+
+def _buy_first(schedule: Float64, scenario: Scenario) -> None:
+    """Turn all purchases into one index until its amount is reached, in place, bar by bar."""
+    first = RESCUED.index(scenario.inputs.rescue_first)
+    left = scenario.inputs.rescue_first_amount
+    for bar in schedule.reshape(-1, schedule.shape[2]):
+        total = bar.sum()
+        share = min(1.0, left / total) if total > 0.0 else 0.0
+        bar *= 1.0 - share
+        bar[first] += share * total
+        left -= share * total

@@ -12,6 +12,7 @@ from typing import Any
 
 from crowdfall.errors import ScenarioError
 from crowdfall.parameters import Meaning, meaning
+from crowdfall.scenarios.changes import keys_of, merge, override
 from crowdfall.scenarios.check import check
 from crowdfall.scenarios.read import build
 from crowdfall.scenarios.schema import Scenario
@@ -42,9 +43,9 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Scenario:
         return origin
     changed, keys = found.words, []
     for text in overrides:
-        override = _override(text)
-        keys += _keys(override)
-        changed = _merge(changed, override)
+        words = override(text)
+        keys += keys_of(words)
+        changed = merge(changed, words)
     clock = dict(_table(changed, "clock"))
     if "clock.factors" not in keys:
         clock["factors"] = "solve" if _moves_pins(keys, changed, origin) else "base"
@@ -73,7 +74,7 @@ def _find(name_or_path: str, seen: tuple[Path, ...] = ()) -> _Found:
     name = base if base in library() else str(path.parent / base)
     under = _find(name, (*seen, path.resolve()))
     folder = under.path.parent if under.base is None else under.base_folder
-    return _Found(path=path, words=_merge(under.words, words), base=name, base_folder=folder)
+    return _Found(path=path, words=merge(under.words, words), base=name, base_folder=folder)
 
 
 def _toml_words(path: Path) -> dict[str, Any]:
@@ -91,7 +92,7 @@ def _with_parameters(path: Path, words: dict[str, Any]) -> dict[str, Any]:
     file = path.parent / str(name)
     if not file.is_file():
         raise ScenarioError("missing_input", file=name, folder=path.parent)
-    return _merge(_toml_words(file), words)
+    return merge(_toml_words(file), words)
 
 
 def _resolve(found: _Found, words: Mapping[str, object]) -> Scenario:
@@ -112,40 +113,11 @@ def _moves_pins(keys: Sequence[str], words: Mapping[str, Any], origin: Scenario)
     return str(end) > origin.clock.end.isoformat()
 
 
-def _merge(base: Mapping[str, Any], words: Mapping[str, Any]) -> dict[str, Any]:
-    out = dict(base)
-    for key, value in words.items():
-        old = out.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        out[key] = _merge(old, value) if both and old is not None else value
-    return out
-
-
 def _table(words: Mapping[str, object], key: str) -> Mapping[str, object]:
     value = words.get(key, {})
     if not isinstance(value, Mapping):
         raise ScenarioError("wrong_type", key=key, value=value, wanted="a table")
     return value
-
-
-def _override(text: str) -> dict[str, Any]:
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise ScenarioError("bad_override", text=text)
-    for words in (f"{key} = {value}", f"{key} = {json.dumps(value.strip())}"):
-        try:
-            return tomllib.loads(words)
-        except tomllib.TOMLDecodeError:
-            continue
-    raise ScenarioError("bad_override", text=text)
-
-
-def _keys(words: Mapping[str, Any], where: str = "") -> list[str]:
-    out: list[str] = []
-    for key, value in words.items():
-        path = f"{where}.{key}".lstrip(".")
-        out += _keys(value, path) if isinstance(value, Mapping) else [path]
-    return out
 
 
 def describe(scenario: Scenario) -> str:

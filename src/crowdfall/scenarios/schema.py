@@ -70,6 +70,11 @@ class Inputs:
     index_path: str = ""
     assimilation: str = ""
     rescue: str = ""
+    rescue_first: Literal["", "csi300", "csi500", "csi1000", "csi2000"] = ""
+    rescue_first_amount: float = parameter(
+        100e9, "bought of the index named first before the rest follows its schedule",
+        unit="yuan", source="scenario", low=0.0, high=1000e9,
+    )  # fmt: skip
     rescue_profile: tuple[float, ...] = (0.05, 0.07, 0.09, 0.11, 0.13, 0.15, 0.20, 0.20)
     rescue_profiles: dict[str, tuple[float, ...]] = field(default_factory=dict)
     sources: dict[str, str] = field(default_factory=dict)
@@ -200,6 +205,17 @@ class Shock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Terms that change at the open of a session: ``set`` holds words as ``--set`` takes them."""
+
+    start: date
+    set: tuple[str, ...]
+    title: str = ""
+    title_zh: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scenario:
     """A resolved scenario.
 
@@ -221,6 +237,7 @@ class Scenario:
     agents: Agents = Agents()
     policy: tuple[Policy, ...] = ()
     shock: tuple[Shock, ...] = ()
+    changes: tuple[Change, ...] = ()
     suspension: tuple[Suspension, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)

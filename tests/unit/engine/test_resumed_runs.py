@@ -31,6 +31,8 @@ from random_scenarios import market
 from told import told
 
 PATHS, BLOCK = 5, 1
+WRITES = len(TABLES) + 2
+"""Files of a block of one path: its tables, its factors and the mark that it is done."""
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +136,7 @@ def test_full_disk_keeps_finished_blocks(
     assert caught.value.code == "disk_full"
     assert f"crowdfall resume {out}" in told(caught.value)
     monkeypatch.undo()
-    assert len(open_run(out, incomplete=True).finished_blocks()) == at // 7  # factors, 5, done
+    assert len(open_run(out, incomplete=True).finished_blocks()) == at // WRITES
     assert_same(ensemble.resume(out, workers=1), whole)
 
 
