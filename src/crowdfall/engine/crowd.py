@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from crowdfall.agents.custom import CustomAgent
 from crowdfall.agents.dealers import DealerState, SnowballDealers, knocked_in_share
 from crowdfall.agents.outside_seller import OutsideSeller
 from crowdfall.agents.protocol import (
@@ -25,7 +26,7 @@ from crowdfall.agents.protocol import (
 from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
 from crowdfall.scenarios.inputs import rescue_schedule, shock_schedule
-from crowdfall.scenarios.schema import Agents
+from crowdfall.scenarios.schema import Agents, Scenario
 from crowdfall.types import Float64, Int64
 
 
@@ -56,15 +57,21 @@ class Book:
     allowed: Float64
 
 
+def participants(scenario: Scenario) -> list[tuple[str, Participant]]:
+    """Return those of the scenario schema, then the user's own, loaded from their files."""
+    found = [(item.name, getattr(scenario.agents, item.name)) for item in fields(Agents)]
+    for name, own in scenario.custom.items():
+        found.append((name, CustomAgent(name, own, scenario.input_file(own.file))))
+    return found
+
+
 def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member], list[Positions]]:
     """Open every enabled participant, in the order of the scenario schema."""
     opening = opening_of(setting, first_path, paths)
     members: list[Member] = []
     positions: list[Positions] = []
     row = 0
-    crowd: list[tuple[str, Participant]] = [
-        (item.name, getattr(setting.scenario.agents, item.name)) for item in fields(Agents)
-    ]
+    crowd = participants(setting.scenario)
     if setting.scenario.shock:
         sales = shock_schedule(setting.scenario, setting.days)
         seller: Any = OutsideSeller(schedule=sales)  # frozen: a protocol's fields are not

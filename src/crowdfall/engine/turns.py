@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from crowdfall.agents.custom import CustomAgent
 from crowdfall.engine.crowd import Member, opening_of
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.setting import setting
@@ -26,6 +27,10 @@ def turn(run: Run, day: int) -> None:
     strength = scenario.impact.stock_impact if on else 0.0
     run.strength = strength * run.setting.market.stocks.volatility
     for member in run.members:
+        if member.name in scenario.custom:
+            own = scenario.custom[member.name]
+            member.terms = CustomAgent(member.name, own, scenario.input_file(own.file))
+            continue
         member.terms = getattr(scenario.agents, member.name)
         if member.name == SCHEDULED:
             _schedule_anew(run, member, day)

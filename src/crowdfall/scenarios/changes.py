@@ -21,7 +21,7 @@ from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.read import build
 from crowdfall.scenarios.schema import Change, Scenario
 
-PARTS: Final = ("agents", "channels", "impact", "basis", "noise")
+PARTS: Final = ("agents", "channels", "impact", "basis", "noise", "custom")
 RESCUE: Final = ("inputs.rescue_first", "inputs.rescue_first_amount")
 """What may change beside the parts: the rescue is scheduled anew from that session on."""
 SCHEDULED: Final = "national_team"

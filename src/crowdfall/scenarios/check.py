@@ -40,6 +40,9 @@ def check(scenario: Scenario) -> None:
                 "suspension_end", symbol=halt.symbol, start=halt.start, end=halt.end
             )
     _check_swaps(scenario)
+    for name in scenario.custom:
+        if name in AGENT_NAMES or name in ("background", "policy") or not name.isidentifier():
+            raise ScenarioError("custom_name", name=name)
     check_changes(scenario)
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):

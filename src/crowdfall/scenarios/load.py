@@ -139,6 +139,8 @@ def _describe(terms: Any, where: str, lines: list[str], sources: Mapping[str, st
             tables.append((f"[{path}]", value))
         elif isinstance(value, tuple) and value and is_dataclass(value[0]):
             tables += [(f"[[{path}]]", entry) for entry in value]
+        elif isinstance(value, dict) and any(map(is_dataclass, value.values())):
+            tables += [(f"[{path}.{key}]", each) for key, each in value.items()]
         elif isinstance(value, dict):
             lines += [f"{item.name}.{_toml(str(k))} = {_toml(v)}" for k, v in value.items()]
         else:

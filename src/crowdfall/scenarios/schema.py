@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crowdfall.agents.arbitrageurs import Arbitrageurs
+from crowdfall.agents.custom import CustomTerms
 from crowdfall.agents.dealers import FrontRunners, SnowballDealers
 from crowdfall.agents.dma import Dma
 from crowdfall.agents.enhanced import Enhanced
@@ -238,6 +239,7 @@ class Scenario:
     policy: tuple[Policy, ...] = ()
     shock: tuple[Shock, ...] = ()
     changes: tuple[Change, ...] = ()
+    custom: dict[str, CustomTerms] = field(default_factory=dict)
     suspension: tuple[Suspension, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
@@ -265,8 +267,9 @@ class Scenario:
     def input_names(self) -> tuple[str, ...]:
         """Return the input files named."""
         inputs = self.inputs
-        names = (inputs.index_path, inputs.assimilation, inputs.rescue)
-        return tuple(n for n in (*names, self.agents.snowball_dealers.book) if n)
+        files = (inputs.index_path, inputs.assimilation, inputs.rescue)
+        own = (each.file for each in self.custom.values())
+        return tuple(n for n in (*files, self.agents.snowball_dealers.book, *own) if n)
 
     def input_file(self, name: str) -> Path:
         """Return where an input lies: beside the scenario, or beside its base."""
