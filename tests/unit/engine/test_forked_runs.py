@@ -20,6 +20,7 @@ from crowdfall.results.schema import TABLES
 from crowdfall.results.store import RunFolder
 from crowdfall.scenarios import describe, load
 from crowdfall.scenarios.changes import check_changes, opening_terms
+from crowdfall.scenarios.changes import fork as fork_of
 from crowdfall.scenarios.inputs import rescue_schedule
 from crowdfall.scenarios.schema import Agents, Change
 from invented_market import CRASH, invented_scenario, play_days
@@ -242,3 +243,14 @@ def test_file_of_variants_that_is_none_is_told(tmp_path: Path, text: str) -> Non
     with pytest.raises(CrowdfallError) as caught:
         read_variants(file)
     assert str(file) in told(caught.value)
+
+
+def test_variants_of_february_are_three_forks() -> None:
+    file = Path(__file__).resolve().parents[3] / "examples" / "variants" / "february.toml"
+    found = read_variants(file)
+    assert list(found) == ["no_rescue", "csi2000_first", "dma_at_two"]
+    scenario = load("feb2024")
+    for each in found.values():
+        forked_scenario = fork_of(scenario, date(2024, 2, 2), each.set, each.policies)
+        check_changes(forked_scenario)
+        assert forked_scenario.digest != scenario.digest
