@@ -1,11 +1,12 @@
 """What a run keeps of what determined it, so that it can be resumed and forked on its own.
 
 ``inputs/market`` holds the market, ``inputs/scenario`` and ``inputs/base`` the files that the
-scenario, and the one whose factors it reads, name. The words of both stand in the manifest.
+scenario, and the one whose factors it reads, name; ``inputs/scenario.json`` the words of both.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from crowdfall.scenarios.schema import Scenario
 def inputs_of(market: Market, scenario: Scenario) -> dict[str, bytes]:
     """Return the files to keep by their name in the run folder."""
     files = _market_files(market)
+    # Sums over the entries of a table run in its order, and the manifest sorts keys.
+    files["inputs/scenario.json"] = json.dumps(words_of(scenario), ensure_ascii=False).encode()
     for part, each in (("scenario", scenario), ("base", scenario.factor_base)):
         for name in each.input_names:
             files[f"inputs/{part}/{name}"] = each.input_file(name).read_bytes()
@@ -50,20 +53,21 @@ def kept(run: RunFolder) -> Iterator[tuple[Market, Scenario]]:
         folder = _local(run.path / "inputs", Path(temporary))
         try:
             market = store.load(folder / "market")
-            scenario = _scenario(run.manifest, folder)
+            words = json.loads((folder / "scenario.json").read_bytes())
+            scenario = _scenario(words, folder)
             digests = (market.digest, scenario.digest)
-        except (CrowdfallError, OSError, KeyError, TypeError) as error:
+        except (CrowdfallError, OSError, KeyError, TypeError, ValueError) as error:
             raise RunError("run_inputs", path=run.path, reason=str(error)) from error
         if digests != (run.manifest["market"]["digest"], run.manifest["scenario_hash"]):
             raise RunError("run_inputs_changed", path=run.path)
         yield market, scenario
 
 
-def _scenario(manifest: Mapping[str, Any], folder: Path) -> Scenario:
-    scenario = replace(build(Scenario, manifest["scenario"]), folder=folder / "scenario")
-    if manifest["base"] is None:
+def _scenario(words: Mapping[str, Any], folder: Path) -> Scenario:
+    scenario = replace(build(Scenario, words["scenario"]), folder=folder / "scenario")
+    if words["base"] is None:
         return scenario
-    base = replace(build(Scenario, manifest["base"]), folder=folder / "base")
+    base = replace(build(Scenario, words["base"]), folder=folder / "base")
     return replace(scenario, origin=base)
 
 
