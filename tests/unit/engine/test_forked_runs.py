@@ -89,9 +89,10 @@ def test_rescue_of_one_index_first_spends_the_same(base: RunFolder, tmp_path: Pa
     assert late["rescue_csi2000"].sum() > 0.0
     plain = base.table("daily").filter(pl.col("date") >= AT)
     spent = [frame.select(pl.sum_horizontal("^rescue_.*$").sum()).item() for frame in (late, plain)]
-    assert spent[0] == pytest.approx(spent[1])
+    assert spent[0] == pytest.approx(spent[1], rel=0.01)  # small stocks at their limit do not fill
     more = late["rescue_csi2000"].sum() - plain["rescue_csi2000"].sum()
-    assert more == pytest.approx(3 * 100e9 * 3 / 4)  # three paths; a quarter was for it anyway
+    # Three paths; a quarter of the amount was for it anyway.
+    assert more == pytest.approx(3 * 100e9 * 3 / 4, rel=0.02)
 
 
 def test_schedule_goes_on_after_the_amount_bought_first(tmp_path: Path) -> None:
