@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from crowdfall.engine.ensemble import THREADS
+from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
 from crowdfall.errors import RunError

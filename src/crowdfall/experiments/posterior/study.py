@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from crowdfall import __version__
-from crowdfall.engine.ensemble import THREADS
+from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.factors import code_digest
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate.objective import IMPOSSIBLE, loss, simulated
