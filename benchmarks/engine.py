@@ -162,16 +162,18 @@ def bar_of_kernels(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
     limit = s.market.stocks.adv * 0.03
     normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
     target = np.ones((paths, groups))
-    moved, shares, held = p.group, led.shares.copy(), led.held_back.copy()
+    moved, held = p.group, led.held_back.copy()
+    shares, kept, worth = led.base.copy(), led.kept.copy(), -np.ones_like(led.kept)
     valued = np.arange(books if sold else 0, dtype=np.int64)
     values, sellable = np.empty_like(share), np.empty_like(share)
     background, fresh = led.background.copy(), led.fresh.copy()
+    books_held = (shares, kept, worth, held, fresh, led.slot)
 
     def work() -> None:
         k.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
-        k.group_values(shares, held, fresh, led.slot, p.price, s.edges, valued, values, sellable)
-        k.collect_sales(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped, locked,
-                        limit, x.sales, x.scale, x.wanted)  # fmt: skip
+        k.group_values(*books_held, p.price, s.edges, valued, values, sellable)
+        k.collect_sales(*books_held, p.price, s.edges, share, led.capped, locked, limit, x.sales,
+                        x.scale, x.wanted, x.ordered)  # fmt: skip
         k.spread_purchases(buy, s.float_shares, p.price, s.edges, x.weight, x.purchases)
         for _ in range(2):
             np.add(p.noise, p.impact, out=x.own)
@@ -180,16 +182,17 @@ def bar_of_kernels(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
         k.fill_orders(x.own, s.slope, p.loading, moved, p.market, p.log_price, p.low, p.high,
                       s.edges, least, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
                       x.net)  # fmt: skip
-        k.filled_by_book(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped,
-                         x.scale, x.filled_sales, x.filled)  # fmt: skip
+        k.filled_by_book(shares, kept, held, fresh, led.slot, p.price, s.edges, share, led.capped,
+                         x.scale, x.filled_sales, x.ordered, x.wanted, x.filled)  # fmt: skip
         k.add_volume(p.volume, 0.97, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
                      s.market.stocks.adv, p.depth, s.edges)  # fmt: skip
         k.own_impact(p.volume, run.strength, 0.6, p.impact)
         k.set_prices(x.own, s.slope, p.loading, moved, p.market, p.low, p.high, s.edges,
                      s.market.stocks.close, p.log_price, p.price)  # fmt: skip
-        k.book_trades(shares, held, fresh, led.slot, p.price, s.edges, share, led.capped, x.scale,
-                      x.filled_sales, buy, x.weight, x.filled_purchases, background, x.sold,
-                      x.bought)  # fmt: skip
+        k.book_sales(*books_held, p.price, s.edges, share, led.capped, x.scale, x.filled_sales,
+                     x.ordered, background, x.sold)  # fmt: skip
+        k.book_purchases(*books_held, p.price, s.edges, buy, x.weight, x.filled_purchases,
+                         background, x.bought)  # fmt: skip
         k.index_levels(p.log_price, p.base, s.index_weight, s.edges, p.level)
         k.limit_state(p.log_price, p.low, p.high, s.counted, s.edges, p.locked, p.touched,
                       p.locked_share, p.down, p.up)  # fmt: skip
@@ -206,7 +209,8 @@ def bar_of_numpy(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
     share, buy = np.full((paths, books, groups), sold), np.zeros((paths, books, groups))
     limit, least = s.market.stocks.adv * 0.03, s.scenario.impact.locked_fill
     normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
-    own_books = (led.shares, led.held_back, led.slot)
+    shares = led.shares
+    own_books = (shares, led.held_back, led.slot)
     sales = scale = np.zeros_like(p.noise)
 
     def work() -> None:
@@ -214,7 +218,7 @@ def bar_of_numpy(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
         noise = t.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
         if sold:
             t.group_values(*own_books, p.price, s.edges)
-            sales, scale, _ = t.collect_sales(
+            sales, scale, *_ = t.collect_sales(
                 *own_books, p.price, s.edges, share, led.capped, p.locked, limit
             )
         weight, purchases = t.spread_purchases(buy, s.float_shares, p.price, s.edges)
@@ -235,7 +239,7 @@ def bar_of_numpy(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
             into = t.bought_shares(buy, weight, bought, price, s.edges)
             t.by_group(out * price[:, None, :], s.edges)
             t.by_group(into * price[:, None, :], s.edges)
-            _ = led.shares - out + into
+            _ = shares - out + into
         t.index_levels(log_price, p.base, s.index_weight, s.edges)
         t.limit_state(log_price, p.low, p.high, s.counted, s.edges)
 
@@ -245,10 +249,10 @@ def bar_of_numpy(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
 def bytes_of_a_bar(run: Any, sold: float) -> int:  # noqa: ANN401
     """Return the bytes that a bar must read or write at least once from memory.
 
-    Books are read for values, orders, fills and trades and written once; about forty passes over
-    arrays of path and stock are left to the caches.
+    Books are read for orders and for trades; about forty passes over arrays of path and stock are
+    left to the caches.
     """
-    books = 5 * int(run.ledger.shares.nbytes) if sold else 0
+    books = 2 * int(run.ledger.base.nbytes) if sold else 0
     return books + 40 * int(run.prices.noise.nbytes)
 
 

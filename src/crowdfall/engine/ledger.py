@@ -27,12 +27,16 @@ CROWDED: Final = 0.9
 class Ledger:
     """Books of a block. P paths, R books, S books that may buy, N stocks, U underlyings.
 
-    ``held_back`` (P, S, N): shares bought today (T+1), ``fresh`` (P, S, G): where there are any,
-    ``slot`` (R,): their row, -1 for books that never buy. ``units`` (P, R, U): futures, yuan
-    per point. ``capital``: put in so far.
+    ``base`` (P, R, N) and ``kept`` (P, R, G): shares, and the part of them not sold since; kept is
+    zero where a book holds nothing. ``held_back`` (P, S, N): shares bought today (T+1), ``fresh``
+    (P, S, G): where there are any, ``slot`` (R,): their row, -1 for books that never buy.
+    ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far.
     """
 
-    shares: Float64
+    base: Float64
+    kept: Float64
+    worth: Float64  # (P, R, G) at the last price, -1 where not summed since
+    edges: Int64
     held_back: Float64
     fresh: Bool
     slot: Int64
@@ -53,6 +57,11 @@ class Ledger:
     interest: Float64
     outside: Float64  # (P,) net money from clients and to them, so far
     broker_paid: Float64  # (P, R) by brokers into swaps under zero, so far
+
+    @property
+    def shares(self) -> Float64:
+        """Return the shares of all books, (P, R, N)."""
+        return np.asarray(self.base * np.repeat(self.kept, np.diff(self.edges), axis=2))
 
     @property
     def uncapped(self) -> Int64:
@@ -92,7 +101,10 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
     cash = joined([p.cash for p in positions])
     cash += _uncrowd(shares, issued, setting.market.stocks.close)
     return Ledger(
-        shares=shares,
+        base=shares,
+        kept=(np.add.reduceat(shares, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
+        worth=np.full((paths, books, groups), -1.0),
+        edges=setting.edges,
         held_back=np.zeros((paths, buyers, count)),
         fresh=np.zeros((paths, buyers, groups), bool),
         slot=slot,
@@ -144,8 +156,8 @@ def _uncrowd(shares: Float64, issued: Float64, close: Float64) -> Float64:
 def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) -> None:
     """Mark the stock of some books by size group, in place."""
     group_values(
-        ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, price, setting.edges, books,
-        ledger.group_value, ledger.sellable,
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        price, setting.edges, books, ledger.group_value, ledger.sellable,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crowdfall.engine import queue_kernels
+from crowdfall.engine import kernels
 from crowdfall.engine.crowd import Book
 from crowdfall.engine.ledger import Ledger
 from crowdfall.engine.scratch import Scratch
@@ -56,15 +56,15 @@ class Queue:
         self, orders: Book, ledger: Ledger, prices: Prices, scratch: Scratch, setting: Setting
     ) -> None:
         """Add the queues to the sale orders of this bar."""
-        queue_kernels.join_queue(
-            self.shares, self.standing, self.waiting, ledger.shares, ledger.held_back, ledger.slot,
-            prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
+        kernels.join_queue(
+            self.shares, self.standing, self.waiting, ledger.base, ledger.kept, ledger.held_back,
+            ledger.slot, prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
             orders.allowed, prices.low, prices.high, scratch.sales, self.queued,
         )  # fmt: skip
 
     def part(self, scratch: Scratch) -> None:
         """Part the fills of each stock between its queue and new orders."""
-        queue_kernels.share_fills(
+        kernels.share_fills(
             scratch.sales, self.queued, scratch.filled_sales, self.early, self.filled,
             scratch.filled_new,
         )  # fmt: skip
@@ -73,9 +73,10 @@ class Queue:
         self, orders: Book, ledger: Ledger, prices: Prices, scratch: Scratch, setting: Setting
     ) -> None:
         """Book what of the queues fills; queue what of the new orders did not."""
-        queue_kernels.serve_queue(
-            self.shares, self.standing, self.waiting, ledger.shares, ledger.held_back, ledger.slot,
-            prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
-            orders.allowed, prices.low, prices.high, self.queued, self.filled,
-            scratch.filled_new, ledger.background, scratch.sold, scratch.served,
+        kernels.serve_queue(
+            self.shares, self.standing, self.waiting, ledger.base, ledger.kept, ledger.worth,
+            ledger.held_back, ledger.slot, prices.price, setting.edges, orders.share,
+            ledger.capped, scratch.scale, orders.allowed, prices.low, prices.high,
+            self.queued, self.filled, scratch.filled_new, ledger.background, scratch.sold,
+            scratch.served,
         )  # fmt: skip

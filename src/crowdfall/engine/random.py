@@ -15,7 +15,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.elementary import log
+from crowdfall.engine.kernels.elementary import log
 from crowdfall.types import Float64, UInt32
 
 STREAMS: Final = {

@@ -19,6 +19,7 @@ class Scratch:
     """Orders and fills of a bar. P paths, N stocks, R books, G groups; money in yuan."""
 
     sales: Float64  # (P, N) ordered, after the participation limit
+    ordered: Float64  # (P, 2, N) shares, before it: of books that are not capped, and that are
     purchases: Float64
     scale: Float64  # (P, N) share of funds' orders let through
     weight: Float64  # (P, N) of purchases within the group
@@ -50,6 +51,7 @@ class Scratch:
         )
         return cls(
             **{name: np.zeros(flat) for name in wide},
+            ordered=np.zeros((paths, 2, stocks)),
             **{name: np.zeros((paths, groups)) for name in ("net", "dislocation")},
             **{
                 name: np.zeros(by_book) for name in ("wanted", "filled", "sold", "served", "bought")
@@ -61,9 +63,9 @@ class Scratch:
         stocks = setting.market.stocks
         limit = setting.scenario.noise.participation * stocks.adv * setting.dt
         kernels.collect_sales(
-            ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, prices.price,
-            setting.edges, orders.share, ledger.capped, prices.locked, limit, self.sales,
-            self.scale, self.wanted,
+            ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+            prices.price, setting.edges, orders.share, ledger.capped, prices.locked, limit,
+            self.sales, self.scale, self.wanted, self.ordered,
         )  # fmt: skip
         kernels.spread_purchases(
             orders.buy, setting.float_shares, prices.price, setting.edges, self.weight,

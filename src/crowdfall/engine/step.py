@@ -145,10 +145,11 @@ def fill(run: Run, orders: Book) -> None:
         scratch.filled_new = scratch.filled_sales
     else:
         run.queue.part(scratch)
+    ledger = run.ledger
     kernels.filled_by_book(
-        run.ledger.shares, run.ledger.held_back, run.ledger.fresh, run.ledger.slot, prices.price,
-        setting.edges, orders.share, run.ledger.capped, scratch.scale, scratch.filled_new,
-        scratch.filled,
+        ledger.base, ledger.kept, ledger.held_back, ledger.fresh, ledger.slot, prices.price,
+        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_new,
+        scratch.ordered, scratch.wanted, scratch.filled,
     )  # fmt: skip
 
 
@@ -211,10 +212,15 @@ def check_pin(run: Run, day: int, bar: int) -> None:
 def book(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move shares, cash and futures; the basis answers the flow."""
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
-    kernels.book_trades(
-        ledger.shares, ledger.held_back, ledger.fresh, ledger.slot, run.prices.price,
-        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_new, orders.buy,
-        scratch.weight, scratch.filled_purchases, ledger.background, scratch.sold, scratch.bought,
+    kernels.book_sales(
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        run.prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
+        scratch.filled_new, scratch.ordered, ledger.background, scratch.sold,
+    )  # fmt: skip
+    kernels.book_purchases(
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        run.prices.price, setting.edges, orders.buy, scratch.weight, scratch.filled_purchases,
+        ledger.background, scratch.bought,
     )  # fmt: skip
     if run.queue is not None:
         run.queue.serve(orders, ledger, run.prices, scratch, setting)

@@ -51,13 +51,14 @@ def group_values(
 def collect_sales(
     shares: Float64, held_back: Float64, slot: Int64, price: Float64, edges: Int64,
     share: Float64, capped: Bool, locked: Bool, limit: Float64,
-) -> tuple[Float64, Float64, Float64]:  # fmt: skip
-    """Return sales (P, N), scale (P, N) and wanted (P, R, G)."""
+) -> tuple[Float64, Float64, Float64, Float64]:  # fmt: skip
+    """Return sales (P, N), scale (P, N), wanted (P, R, G) and shares ordered (P, 2, N)."""
     yuan = sellable(shares, held_back, slot) * price[:, None, :] * share[:, :, group_of(edges)]
     funds, others = yuan[:, capped].sum(axis=1), yuan[:, ~capped].sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = np.where(locked | (funds <= 0.0), 0.0, np.minimum(1.0, limit / funds))
-    return others + funds * scale, scale, by_group(yuan, edges)
+    ordered = np.stack([others, funds], axis=1) / price[:, None, :]
+    return others + funds * scale, scale, by_group(yuan, edges), ordered
 
 
 def spread_purchases(

@@ -8,8 +8,8 @@ import numba as nb
 import numpy as np
 import pytest
 
-from crowdfall.engine import elementary
-from crowdfall.engine.elementary import LANES, add, clear, dot, multiply, sum_up, total
+from crowdfall.engine.kernels import elementary
+from crowdfall.engine.kernels.elementary import LANES, add, clear, dot, multiply, sum_up, total
 from crowdfall.types import Float64
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from crowdfall.engine import queue_kernels
+from crowdfall.engine import kernels
 from crowdfall.types import Bool, Float64, Int64
 
 P, R, N = 2, 5, 30
@@ -22,7 +22,8 @@ class Case:
     queue: Float64
     standing: Bool
     waiting: Bool
-    shares: Float64
+    base: Float64
+    kept: Float64
     held_back: Float64
     slot: Int64
     price: Float64
@@ -35,9 +36,14 @@ class Case:
     sales: Float64
 
     @property
+    def shares(self) -> Float64:
+        """Return what each book holds, (P, R, N)."""
+        return self.base * self.kept[:, :, GROUP]
+
+    @property
     def free(self) -> Float64:
         """Return what each book may sell, (P, R, N)."""
-        out = self.shares.copy()
+        out = self.shares
         for r, s in enumerate(self.slot):
             if s >= 0:
                 out[:, r] -= self.held_back[:, s]
@@ -52,7 +58,8 @@ class Case:
 
 def case(seed: int, rows: list[int] | None = None) -> Case:
     rng = np.random.default_rng(seed)
-    shares = rng.uniform(50.0, 100.0, (P, R, N))
+    kept = rng.uniform(0.1, 1.0, (P, R, 6))
+    base = rng.uniform(50.0, 100.0, (P, R, N)) / kept[:, :, GROUP]
     held_back = rng.uniform(0.0, 20.0, (P, 2, N))
     waiting = rng.random((P, N)) < 0.4
     queue = rng.uniform(0.0, 60.0, (P, R, N)) * waiting[:, None, :]
@@ -61,11 +68,11 @@ def case(seed: int, rows: list[int] | None = None) -> Case:
     capped, slot = np.array([True, False, True, False, False]), np.array([-1, 0, -1, 1, -1])
     low = rng.uniform(-0.1, -0.05, (P, N))
     out = Case(
-        queue, np.ones((P, R, 6), bool), waiting, shares, held_back, slot,
+        queue, np.ones((P, R, 6), bool), waiting, base, kept, held_back, slot,
         rng.uniform(5.0, 50.0, (P, N)), share, capped, rng.uniform(0.0, 1.0, (P, N)), allowed,
         low, np.where(rng.random((P, N)) < 0.1, low, 0.1), rng.uniform(1e4, 1e5, (P, N)),
     )  # fmt: skip
-    for name in ("queue", "shares", "share", "allowed") if rows else ():
+    for name in ("queue", "base", "kept", "share", "allowed") if rows else ():
         setattr(out, name, getattr(out, name)[:, rows].copy())
     if rows:
         out.capped, out.slot = capped[rows], slot[rows]
@@ -74,19 +81,24 @@ def case(seed: int, rows: list[int] | None = None) -> Case:
 
 def join(c: Case) -> Float64:
     queued = np.full((P, N), np.nan)
-    queue_kernels.join_queue(
-        c.queue, c.standing, c.waiting, c.shares, c.held_back, c.slot, c.price, EDGES, c.share,
-        c.capped, c.scale, c.allowed, c.low, c.high, c.sales, queued,
+    kernels.join_queue(
+        c.queue, c.standing, c.waiting, c.base, c.kept, c.held_back, c.slot, c.price, EDGES,
+        c.share, c.capped, c.scale, c.allowed, c.low, c.high, c.sales, queued,
     )  # fmt: skip
     return queued
 
 
 def serve(c: Case, queued: Float64, part: Float64, new: Float64) -> tuple[Float64, ...]:
     background, sold, served = np.zeros((P, N)), np.ones((P, R, 6)), np.ones((P, R, 6))
-    queue_kernels.serve_queue(
-        c.queue, c.standing, c.waiting, c.shares, c.held_back, c.slot, c.price, EDGES, c.share,
-        c.capped, c.scale, c.allowed, c.low, c.high, queued, part, new, background, sold, served,
+    worth = np.full((P, R, 6), 1e9)
+    worth[:, 0] = -1.0
+    kernels.serve_queue(
+        c.queue, c.standing, c.waiting, c.base, c.kept, worth, c.held_back, c.slot, c.price, EDGES,
+        c.share, c.capped, c.scale, c.allowed, c.low, c.high, queued, part, new, background, sold,
+        served,
     )  # fmt: skip
+    np.testing.assert_allclose(worth[:, 1:], 1e9 - served[:, 1:])
+    assert (worth[:, 0] == -1.0).all()  # not known, and not known now
     return background, sold, served
 
 
@@ -112,8 +124,10 @@ def test_queues_are_served_and_unfilled_orders_wait(seed: int) -> None:
     part = rng.uniform(0.0, 1.0, (P, N)) * (queued > 0.0)
     new = np.where(rng.random((P, N)) < 0.5, 1.0, rng.uniform(0.0, 1.0, (P, N)))
     new[c.low == c.high] = 0.0
-    ordered, free, shares, queue = c.ordered, c.free, c.shares.copy(), c.queue.copy()
-    c.shares -= free * ordered * new[:, None, :]  # the new orders are booked first
+    ordered, free, shares, queue = c.ordered, c.free, c.shares, c.queue.copy()
+    c.base -= (
+        free * ordered * new[:, None, :] / c.kept[:, :, GROUP]
+    )  # the new orders are booked first
     background, sold, served = serve(c, queued, part, new)
     amount = queue * c.allowed[:, :, None] * part[:, None, :]
     left = queue - amount + free * ordered * (1.0 - new)[:, None, :]
@@ -147,10 +161,10 @@ def test_earlier_orders_fill_first_under_time_priority_and_pro_rata_without() ->
     sales, queued = np.array([[100.0, 100.0, 100.0]]), np.array([[60.0, 60.0, 0.0]])
     filled = np.array([[0.3, 0.8, 0.5]])
     part, new = np.empty((2, 1, 3))
-    queue_kernels.share_fills(sales, queued, filled, True, part, new)
+    kernels.share_fills(sales, queued, filled, True, part, new)
     np.testing.assert_allclose(part, [[0.5, 1.0, 0.0]])  # 30 of 60; all 60
     np.testing.assert_allclose(new, [[0.0, 0.5, 0.5]])  # none; 20 of 40
     np.testing.assert_allclose(part * queued + new * (sales - queued), filled * sales)
-    queue_kernels.share_fills(sales, queued, filled, False, part, new)
+    kernels.share_fills(sales, queued, filled, False, part, new)
     np.testing.assert_allclose(part, [[0.3, 0.8, 0.0]])
     np.testing.assert_allclose(new, filled)

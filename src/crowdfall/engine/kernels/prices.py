@@ -1,11 +1,4 @@
-"""The loops over stocks. Arrays and scalars in, arrays filled; no names, dates or units.
-
-P paths, R books, S books that may buy, N stocks in order of size group, G groups; ``edges``
-(G + 1,) are the first stocks of the groups. Log prices are relative to the first close. Strict
-floating point: near the tipping point the last digit decides, so sums over stocks are taken in
-LANES partial sums of a fixed order, which vectors can keep and no block or machine changes. Loops
-run over slices and write to one array each: that is what the compiler turns into vectors.
-"""
+"""The loops over stocks: noise, factors, fills, impact, prices. Log prices from the first close."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 # ruff: noqa: ANN001, ANN201, ANN202
@@ -17,21 +10,15 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.elementary import (
+from crowdfall.engine.kernels.elementary import (
     LANES,
-    add,
-    add_products,
-    clear,
     dot,
     exp,
     log,
     multiply,
     sum_up,
-    total,
 )
 
-_PIECE: Final = 512
-"""Stocks of a book worked on at a time, few enough for the first cache; a multiple of LANES."""
 _SMALL: Final = 1e-9
 """Volume below which a stock has no impact of its own."""
 
@@ -50,121 +37,6 @@ def add_noise(noise, normal, scale, stress, edges):
             for i in range(len(out)):
                 sd = factor * unit[i]
                 out[i] += sd * draw[i] - 0.5 * sd * sd
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _sellable(shares, held_back, fresh, slot, p, r, g, a, b, buffer):
-    """Return the shares of a book in a group without what it bought today."""
-    row, s = shares[p, r, a:b], slot[r]
-    if s < 0 or not fresh[p, s, g]:
-        return row
-    out, held = buffer[: b - a], held_back[p, s, a:b]
-    for i in range(len(out)):
-        out[i] = row[i] - held[i]
-    return out
-
-
-@nb.njit(cache=True, error_model="numpy")
-def group_values(shares, held_back, fresh, slot, price, edges, rows, held, sellable):
-    """Set held and sellable (P, R, G) to the value of the stock of ``rows``, with and without T+1.
-
-    held_back (P, S, N): shares bought today, which can't be sold before tomorrow; fresh (P, S, G)
-    tells where there are any.
-    """
-    paths = shares.shape[0]
-    groups = len(edges) - 1
-    lanes = np.empty(LANES)
-    for p in range(paths):
-        for r in rows:
-            s = slot[r]
-            for g in range(groups):
-                a, b = edges[g], edges[g + 1]
-                total = dot(shares[p, r, a:b], price[p, a:b], lanes)
-                held[p, r, g] = total
-                if s >= 0 and fresh[p, s, g]:
-                    total -= dot(held_back[p, s, a:b], price[p, a:b], lanes)
-                sellable[p, r, g] = total
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _order(free, price, f, ordered, lanes):
-    """Add f x free to the shares ordered; return its value."""
-    clear(lanes)
-    for a in range(0, len(ordered), _PIECE):
-        b = min(a + _PIECE, len(ordered))
-        x, out = free[a:b], ordered[a:b]
-        for i in range(len(out)):
-            out[i] += f * x[i]
-        add_products(x, price[a:b], lanes)
-    return f * total(lanes)
-
-
-@nb.njit(cache=True, error_model="numpy")
-def collect_sales(
-    shares, held_back, fresh, slot, price, edges, share, capped, locked, limit, sales, scale, wanted
-):
-    """Sum the sale orders by stock, after the participation limit of funds.
-
-    share (P, R, G): fraction ordered; capped (R,); locked (P, N): at the lower limit; limit (N,):
-    yuan that all capped books together may sell. Sets sales (P, N): yuan at the last price,
-    scale (P, N): share of capped orders let through, wanted (P, R, G): yuan ordered. Capped books
-    leave locked names out and sell the others: substitution.
-    """
-    paths, books, count = shares.shape
-    groups = len(edges) - 1
-    ordered, buffer, lanes = np.empty((2, count)), np.empty(count), np.empty(LANES)
-    for p in range(paths):
-        clear(ordered[0])
-        clear(ordered[1])
-        for r in range(books):
-            k = 1 if capped[r] else 0
-            for g in range(groups):
-                f = share[p, r, g]
-                wanted[p, r, g] = 0.0
-                if f > 0.0:
-                    a, b = edges[g], edges[g + 1]
-                    free = _sellable(shares, held_back, fresh, slot, p, r, g, a, b, buffer)
-                    wanted[p, r, g] = _order(free, price[p, a:b], f, ordered[k, a:b], lanes)
-        _ration(ordered, price[p], locked[p], limit, sales[p], scale[p])
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _ration(ordered, price, locked, limit, sales, scale):
-    others, funds = ordered[0], ordered[1]
-    for i in range(len(scale)):
-        yuan = funds[i] * price[i]
-        through = limit[i] / max(yuan, 1e-300)
-        through = through if through < 1.0 else 1.0
-        scale[i] = 0.0 if locked[i] | (yuan <= 0.0) else through
-    for i in range(len(scale)):
-        sales[i] = (others[i] + funds[i] * scale[i]) * price[i]
-
-
-@nb.njit(cache=True, error_model="numpy")
-def spread_purchases(buy, float_shares, price, edges, weight, purchases):
-    """Spread purchases (P, R, G) over stocks by current float; sets weight and purchases (P, N).
-
-    Weights of a group that nobody buys are left as they were.
-    """
-    paths, books, groups = buy.shape
-    lanes = np.empty(LANES)
-    for p in range(paths):
-        for g in range(groups):
-            amount = 0.0
-            for r in range(books):
-                amount += buy[p, r, g]
-            a, b = edges[g], edges[g + 1]
-            out = purchases[p, a:b]
-            if amount > 0.0:
-                part = weight[p, a:b]
-                total = dot(float_shares[a:b], price[p, a:b], lanes)
-                multiply(float_shares[a:b], price[p, a:b], part)
-                for i in range(len(part)):
-                    part[i] /= total
-                for i in range(len(out)):
-                    out[i] = amount * part[i]
-            else:
-                clear(out)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -306,25 +178,6 @@ def fill_orders(
 
 
 @nb.njit(cache=True, error_model="numpy")
-def filled_by_book(shares, held_back, fresh, slot, price, edges, share, capped, scale, filled, out):
-    """Set out (P, R, G) to the filled sales of every book, yuan at the last price."""
-    paths, books, count = shares.shape
-    worth, buffer, lanes = np.empty((2, count)), np.empty(count), np.empty(LANES)
-    for p in range(paths):
-        multiply(price[p], filled[p], worth[0])
-        multiply(worth[0], scale[p], worth[1])
-        for r in range(books):
-            k = 1 if capped[r] else 0
-            for g in range(len(edges) - 1):
-                f = share[p, r, g]
-                out[p, r, g] = 0.0
-                if f > 0.0:
-                    a, b = edges[g], edges[g + 1]
-                    free = _sellable(shares, held_back, fresh, slot, p, r, g, a, b, buffer)
-                    out[p, r, g] = f * dot(free, worth[k, a:b], lanes)
-
-
-@nb.njit(cache=True, error_model="numpy")
 def add_volume(volume, decay, sales, purchases, filled_sales, filled_purchases, adv, depth, edges):
     """Decay the accumulated volume (P, N) and add this bar's net fill.
 
@@ -376,69 +229,6 @@ def set_prices(own, slope, loading, moved, market, low, high, edges, first_price
         x, yuan = log_price[p], price[p]
         for i in range(len(x)):
             yuan[i] = first_price[i] * exp(x[i])
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _sell(row, free, through, f, price, background, amount, lanes):
-    """Move f x free x through shares from a book to the background; return their value."""
-    clear(lanes)
-    for a in range(0, len(row), _PIECE):
-        b = min(a + _PIECE, len(row))
-        x, share, own, out = free[a:b], through[a:b], row[a:b], amount[: b - a]
-        for i in range(len(out)):
-            out[i] = f * x[i] * share[i]
-        for i in range(len(out)):
-            own[i] -= out[i]
-        add(out, background[a:b])
-        add_products(out, price[a:b], lanes)
-    return total(lanes)
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _buy(row, held, yuan, weight, filled, price, background, amount, lanes):
-    """Move shares worth yuan x weight x filled from the background to a book; return the value."""
-    for i in range(len(amount)):
-        amount[i] = yuan * weight[i] * filled[i] / price[i]
-    add(amount, row)
-    add(amount, held)
-    for i in range(len(amount)):
-        background[i] -= amount[i]
-    return yuan * dot(weight, filled, lanes)
-
-
-@nb.njit(cache=True, error_model="numpy")
-def book_trades(
-    shares, held_back, fresh, slot, price, edges, share, capped, scale, filled_sales, buy, weight,
-    filled_purchases, background, sold, bought,
-):  # fmt: skip
-    """Move shares between the books and the background at this bar's price.
-
-    Sets sold and bought (P, R, G), yuan; background (P, N) takes the other side of every share.
-    """
-    paths, books, count = shares.shape
-    rationed, lanes = np.empty(count), np.empty(LANES)
-    amounts, buffer = np.empty(count), np.empty(count)
-    for p in range(paths):
-        multiply(filled_sales[p], scale[p], rationed)
-        for r in range(books):
-            through, s = rationed if capped[r] else filled_sales[p], slot[r]
-            for g in range(len(edges) - 1):
-                a, b = edges[g], edges[g + 1]
-                row, yuan, other, amount = (
-                    shares[p, r, a:b], price[p, a:b], background[p, a:b], amounts[a:b],
-                )  # fmt: skip
-                f = share[p, r, g]
-                sold[p, r, g] = 0.0
-                if f > 0.0:
-                    free = _sellable(shares, held_back, fresh, slot, p, r, g, a, b, buffer)
-                    sold[p, r, g] = _sell(row, free, through[a:b], f, yuan, other, amount, lanes)
-                bought[p, r, g] = 0.0
-                if buy[p, r, g] > 0.0:
-                    fresh[p, s, g] = True
-                    bought[p, r, g] = _buy(
-                        row, held_back[p, s, a:b], buy[p, r, g], weight[p, a:b],
-                        filled_purchases[p, a:b], yuan, other, amount, lanes,
-                    )  # fmt: skip
 
 
 @nb.njit(cache=True, error_model="numpy")
