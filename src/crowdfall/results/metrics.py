@@ -156,8 +156,10 @@ def background_share(exchanges: pl.DataFrame) -> float:
     """
     mine = exchanges.filter(pl.col("place").is_in(GROUPS))
     beside = (pl.col("seller") == "background") | (pl.col("buyer") == "background")
-    traded = mine["yuan"].sum()
-    return float(mine.filter(beside)["yuan"].sum()) / float(traded) if traded else float("nan")
+    # Summed in the order of the rows: a sum by blocks would depend on the size of the blocks.
+    traded = float(mine["yuan"].to_numpy().sum())
+    met = float(mine.filter(beside)["yuan"].to_numpy().sum())
+    return met / traded if traded else float("nan")
 
 
 def crash_share(daily: pl.DataFrame) -> float:
