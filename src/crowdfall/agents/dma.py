@@ -67,6 +67,8 @@ class DmaState:
     trail: Trail
     notional: Float64  # highest allowed once notional is capped
     buy: Float64  # to be bought tomorrow
+    cap: float = np.inf  # on leverage, in force
+    days_left: float = 0.0  # sessions until a book must be under it
     told: bool = False
 
 
@@ -257,10 +259,14 @@ class Dma:
         state.forced = np.where(called, -1.5 * self.urgency * speed * np.log(left), 0.0)
 
     def _delever(self, view: View, state: DmaState) -> None:
-        """Spread over some days what lies above a leverage cap in force."""
+        """Spread what lies above a leverage cap over the days left until it must be met."""
+        cap = view.policy.leverage_cap
+        state.days_left = self.delever_days if cap < state.cap else state.days_left - 1.0
+        state.cap = cap
         leverage = view.own.stock_value / np.maximum(view.own.equity, 1.0)
-        over = np.log(np.maximum(leverage / view.policy.leverage_cap, 1.0))
-        state.delever = over / self.delever_days
+        over = np.log(np.maximum(leverage / cap, 1.0))
+        # What is left is not spread anew every day: the cap would never be met.
+        state.delever = over / max(state.days_left, 1.0)
 
     def _grow(self, view: View, state: DmaState) -> Float64:
         """Take client money in after a good excess and plan what to buy with it, levered."""

@@ -110,6 +110,21 @@ def test_leverage_cap_of_a_policy_sells_down_over_days(dma: Stage) -> None:
     assert not sold.forced.any()
 
 
+def test_leverage_cap_is_met_by_its_deadline_and_a_stricter_one_starts_anew(dma: Stage) -> None:
+    leverage = 4.0
+    for cap, sessions in ((2.0, 10), (1.5, 10)):
+        rules = replace(dma.seen.policy, leverage_cap=cap)
+        for _ in range(sessions):
+            at_margin(dma.look(policy=rules), 1.0 / leverage).plans()
+            rate = float(dma.state.delever.max())
+            leverage *= np.exp(-rate)  # sold in full, at unchanged prices
+        assert leverage == pytest.approx(cap)
+    # One who missed the deadline, because stocks were locked, sells what is left within a day.
+    late = at_margin(dma.look(policy=rules), 1.0 / 4.0)
+    late.plans()
+    np.testing.assert_allclose(dma.state.delever, np.log(4.0 / 1.5))
+
+
 def test_net_exposure_beyond_a_fifth_is_traded_back_in_futures(tmp_path: Path) -> None:
     checked = on_stage(tmp_path, "dma", *LINES[:-1])
     value = checked.seen.own.stock_value
