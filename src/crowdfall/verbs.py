@@ -17,7 +17,7 @@ from crowdfall.engine import ensemble
 from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.factors import code_digest
-from crowdfall.engine.fork import Variant, read_policies
+from crowdfall.engine.fork import Variant, read_levers
 from crowdfall.engine.fork import fork as play_fork
 from crowdfall.experiments.validate import Scoreboard
 from crowdfall.experiments.validate import validate as score
@@ -136,10 +136,11 @@ def fork(
     """Continue a run under other terms from session ``at``: same paths, draws and factors.
 
     ``overrides``: words like ``agents.national_team.enabled=false``; ``policies``: a file of
-    ``[[policy]]`` entries. Rows before ``at`` are those of the run, bit for bit.
+    ``[[policy]]`` and ``[[rule]]`` entries. Rows before ``at`` are those of the run, bit for bit.
     """
-    more = () if policies is None else read_policies(Path(policies))
-    variant = Variant(set=overrides, policies=more)
+    variant = Variant(set=overrides)
+    if policies is not None:
+        variant += read_levers(Path(policies))
     return play_fork(
         run, at, variant, out=out, workers=workers or os.cpu_count() or 1, engine=engine,
         progress=progress,

@@ -40,6 +40,10 @@ def show(found: pl.DataFrame, *, as_json: bool) -> None:
     """Print differences as a table in the user's language, or as JSON."""
     rows = found.to_dicts()
     print_table(rows if as_json else [_words(row) for row in rows], as_json=as_json)
+    for name in dict.fromkeys(row["run"] for row in rows):
+        moved = [row for row in rows if row["run"] == name and (row["up"] or row["down"])]
+        if not moved:
+            typer.echo(translate("cli.compare.nothing", name=name), err=True)
 
 
 def _words(row: dict[str, Any]) -> dict[str, Any]:

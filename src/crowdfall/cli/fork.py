@@ -55,12 +55,13 @@ def fork(
     debug: options.Debug = False,
 ) -> None:
     """Fork a run; with ``--variants`` several times, and print the paired differences."""
-    from crowdfall.engine.fork import Variant, read_policies, read_variants
+    from crowdfall.engine.fork import Variant, read_levers, read_variants
     from crowdfall.results.store import open_run
 
     base = open_run(run)
-    more = read_policies(policies) if policies is not None else ()
-    own = Variant(set=tuple(overrides or ()), policies=more)
+    own = Variant(set=tuple(overrides or ()))
+    if policies is not None:
+        own += read_levers(policies)
     count = workers or options.default_workers()
     if variants is None:
         forked = _play(base, at, own, out, count, engine)
@@ -68,10 +69,7 @@ def fork(
         return
     from crowdfall.results.compare import differences
 
-    asked = {
-        name: Variant(set=(*own.set, *each.set), policies=(*own.policies, *each.policies))
-        for name, each in read_variants(variants).items()
-    }
+    asked = {name: own + each for name, each in read_variants(variants).items()}
     _check(base, at, asked)
     runs = [_play(base, at, each, out / name, count, engine) for name, each in asked.items()]
     show_differences(differences(base, runs), as_json=as_json)
@@ -89,9 +87,7 @@ def _play(
 def _check(base: RunFolder, at: Any, asked: dict[str, Variant]) -> None:  # noqa: ANN401
     """Let a mistake in the last variant speak before the first is played."""
     from crowdfall.results.inputs import kept
-    from crowdfall.scenarios import changes
 
     with kept(base) as (_, scenario):
         for each in asked.values():
-            forked = changes.fork(scenario, at, each.set, each.policies)
-            changes.check_changes(forked)
+            each.over(scenario, at)

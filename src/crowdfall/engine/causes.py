@@ -8,8 +8,7 @@ Where no rule finds anything, the latest fall or news is named, and at last the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from math import exp
 from typing import Final
 
@@ -18,17 +17,13 @@ import numpy as np
 from crowdfall.agents.neutral import Neutral, NeutralState
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.agents.traders import TrendShorts
+from crowdfall.engine.causes_of_rules import rescue_of_a_rule, what_it_observed
 from crowdfall.engine.crowd import Member
-from crowdfall.engine.happenings import MARKET, group_of
-from crowdfall.engine.run_state import Run
+from crowdfall.engine.happenings import MARKET, RULE, group_of
+from crowdfall.engine.scene import MEMORY, Candidate, Rule, Scene
 from crowdfall.engine.trail import Event, Trail
-from crowdfall.engine.witness import SIZES, Sight
+from crowdfall.engine.witness import SIZES
 from crowdfall.market.snapshot import GROUPS
-
-MEMORY: Final = 3.0
-"""Sessions over which falls are remembered: that of the groups' memory (design:model 1 a.2)."""
-LOSS_WINDOW: Final = 5
-"""Sessions whose losses are weighed against each other (assumption, 3-10)."""
 
 LOSERS: Final = (
     *(("index_fall", group) for group in GROUPS),
@@ -37,44 +32,13 @@ LOSERS: Final = (
 )
 """What a hedged book may lose on, in the order of ``Sight.losses``."""
 
-Candidate = tuple[float, Event | None]
-
-
-@dataclass(kw_only=True)
-class Scene:
-    """What rules may look at: the run, its events so far, and its last sessions, latest last."""
-
-    run: Run
-    trail: Trail
-    sights: list[Sight] = field(default_factory=list)
-    parts: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
-    """Of this session by path, group and sign, once asked for."""
-
-    @property
-    def today(self) -> Sight:
-        """Return what the session did that closes now."""
-        return self.sights[-1]
-
-    def see(self, sight: Sight) -> None:
-        """Add a session and forget the oldest."""
-        self.sights = [*self.sights[-LOSS_WINDOW + 1 :], sight]
-        self.parts.clear()
-
-    def member(self, name: str) -> int | None:
-        """Return the place of a participant, None where it is switched off."""
-        names = [member.name for member in self.run.members]
-        return names.index(name) if name in names else None
-
-
-Rule = Callable[[Scene, Event], Iterable[Candidate]]
-
 
 def find_causes(scene: Scene, events: Iterable[Event]) -> None:
     """Set the cause of events; roots keep None."""
     for event in events:
         rule = RULES.get((event.kind, event.agent), RULES.get(event.kind, remembered_falls))
-        if rule is not root:
-            event.cause = _heaviest(rule(scene, event), event) or _latest(scene.trail, event)
+        found = _heaviest(rule(scene, event), event)
+        event.cause = found or (None if rule in OUTSIDE else _latest(scene.trail, event))
 
 
 def _heaviest(candidates: Iterable[Candidate], event: Event) -> Event | None:
@@ -421,12 +385,16 @@ def rises(scene: Scene, event: Event) -> Iterator[Candidate]:
                 yield weight, found
 
 
+OUTSIDE: Final = (root, rescue_of_a_rule)
+"""Rules of what comes from outside where they offer nothing."""
 RULES: Final[dict[str | tuple[str, str], Rule]] = {
     "start": root,
     "policy": root,
+    ("policy", RULE): what_it_observed,
     "news": root,
     "good_news": root,
     "rescue": root,
+    ("rescue", "national_team"): rescue_of_a_rule,
     "shock": root,
     "index_fall": fall_of_price,
     "limit_lock": fall_of_price,

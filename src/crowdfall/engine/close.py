@@ -53,6 +53,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
         _apply(run, record, member, plan, day)
     recognise(run.prices)
     futures.previous_settle = settle
+    run.closes.append(run.prices.level.copy())
     record.close(run, day, before, settle)
     run.tally.clear()
     run.calls[:] = 0

@@ -12,6 +12,7 @@ import numpy as np
 
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.engine.crowd import Member
+from crowdfall.engine.rules import observed
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.trail import Trail
 from crowdfall.engine.witness import SIZES, Sight
@@ -34,6 +35,8 @@ LOCK: Final = 0.10
 LOCKED_OUT: Final = 0.5
 """Share of a book's orders left unfilled (assumption, 0.3-0.8)."""
 MARKET: Final = "market"
+RULE: Final = "rule"
+"""Whose policies rules are: those of a scenario's dates are of ``policy``."""
 
 
 def start_events(run: Run, trail: Trail) -> None:
@@ -51,6 +54,15 @@ def policy_events(run: Run, trail: Trail, day: int) -> None:
             size = max(event.shares.values(), default=0.0)
             for p in range(run.paths):
                 trail.write(p, day, bar, "policy", event.title, "policy", size)
+
+
+def rule_events(run: Run, trail: Trail, day: int) -> None:
+    """Write the rules that fire at this close, with what they saw."""
+    for firing in run.setting.fired:
+        if firing.day == day:
+            rule = run.setting.scenario.rule[firing.rule]
+            for p, seen in enumerate(observed(run, rule).tolist()):
+                trail.write(p, day, run.setting.bars, RULE, rule.title, "policy", abs(seen))
 
 
 def shock_events(run: Run, trail: Trail, day: int) -> None:

@@ -25,7 +25,7 @@ def active(setting: Setting, day: int, bar: int) -> Iterator[Policy]:
     """Yield the policies that hold in a bar and whose channel is on."""
     scenario = setting.scenario
     eighth = bar * 8 // setting.bars
-    for event in scenario.policy:
+    for event in setting.policies:
         on = scenario.channels.sell_ban if event.kind == "sell_ban" else scenario.channels.policies
         if on and in_effect(event, setting.days[day], eighth):
             yield event

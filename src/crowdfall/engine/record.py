@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crowdfall.agents.protocol import UNDERLYINGS
-from crowdfall.engine.causes import Scene, find_causes
+from crowdfall.engine.causes import find_causes
 from crowdfall.engine.happenings import (
     policy_events,
+    rule_events,
     session_events,
     shock_events,
     start_events,
 )
 from crowdfall.engine.rows import Row, agents_row, daily_row, flows_row, futures_row
 from crowdfall.engine.run_state import Run
+from crowdfall.engine.scene import Scene
 from crowdfall.engine.trail import Event, Trail
 from crowdfall.engine.witness import look_back
 from crowdfall.market.snapshot import GROUPS
@@ -80,6 +82,7 @@ class Record:
 
     def close(self, run: Run, day: int, before: Float64, settle: Float64) -> None:
         """Write the close of a session, and find the causes of what was decided at it."""
+        rule_events(run, self.trail, day)
         self._explain()
         everything = run.accounts()
         self.daily.append(daily_row(run, day, everything))

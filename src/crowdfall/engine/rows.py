@@ -27,7 +27,7 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
         g = GROUPS.index(name)
         row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
         row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
-    basis = _basis(run)
+    basis = basis_of_months(run)
     interest = open_interest(run).sum(axis=2)
     for u, name in enumerate(UNDERLYINGS):
         for k, rank in enumerate(CONTRACT_RANKS):
@@ -100,7 +100,8 @@ def open_interest(run: Run) -> Float64:
     return np.asarray(np.maximum(units, 0.0) * futures.points)
 
 
-def _basis(run: Run) -> Float64:
+def basis_of_months(run: Run) -> Float64:
+    """Return futures / spot - 1 of the listed months, (P, U, M)."""
     return np.asarray(run.futures.points / spot(run.prices, run.setting)[:, :, None] - 1.0)
 
 
@@ -115,7 +116,7 @@ def futures_row(run: Run, settle: Float64) -> Row:
         "rank": [rank for _ in UNDERLYINGS for rank in CONTRACT_RANKS],
         "settle": settle,
         "close": futures.points.copy(),
-        "basis": _basis(run),
+        "basis": basis_of_months(run),
         "volume": _calm_volume(run) + by_month,
         "open_interest": open_interest(run),
     }

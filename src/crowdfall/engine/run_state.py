@@ -27,6 +27,7 @@ from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
 from crowdfall.engine.targets import draw_days
 from crowdfall.engine.witness import Witness
+from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Float64, Int64
 
 
@@ -54,6 +55,9 @@ class Run:
     calls: Int64  # margin calls at this close, (P,)
     first_longs: Float64  # of participants and background, units, (P, U)
     first_open_units: Float64  # (P, U)
+    opened: Scenario  # before any change
+    words: tuple[str, ...] = ()  # of the changes that hold today
+    closes: list[Float64] = field(default_factory=list)  # index levels (P, G), the first of all 1
     deposits: Deposits = field(init=False)
 
     @property
@@ -208,6 +212,8 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         calls=np.zeros(paths, np.int64),
         first_longs=ledger.longs(),
         first_open_units=setting.open_interest / futures.price,
+        opened=setting.scenario,
+        closes=[np.ones((paths, groups))],
     )
     every = np.arange(books, dtype=np.int64)
     value_books(ledger, prices.price, setting, every)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,8 @@ from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
 from crowdfall.market.snapshot import GROUPS, Market
 from crowdfall.scenarios.policies import news
-from crowdfall.scenarios.schema import Scenario
+from crowdfall.scenarios.rules import Firing, changes_of, policies_of
+from crowdfall.scenarios.schema import Change, Policy, Scenario
 from crowdfall.types import Bool, Float64, Int64
 
 MIN_HISTORY: Final = 60
@@ -38,7 +40,7 @@ class Setting:
     that do not trade; ``news`` (T, K, G): log price that announcements are worth as they come;
     ``calm_volatility`` (G,): normal sd of the groups' returns a day; ``distance`` (G, G): of the
     groups' mean log caps, in mean steps between neighbours; ``noise_scale`` (N,): idiosyncratic
-    sd a bar; ``carry`` (U,) a year.
+    sd a bar; ``carry`` (U,) a year; ``fired``: rules that have fired, or are known to fire.
     """
 
     scenario: Scenario
@@ -60,6 +62,17 @@ class Setting:
     costs: Costs
     open_interest: Float64
     carry: Float64
+    fired: tuple[Firing, ...] = ()
+
+    @cached_property
+    def policies(self) -> tuple[Policy, ...]:
+        """Return the dated policies, and those that rules have put in force."""
+        return (*self.scenario.policy, *policies_of(self.scenario, self.fired, self.days))
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Return the dated changes of terms, and those that rules have made."""
+        return (*self.scenario.changes, *changes_of(self.scenario, self.fired, self.days))
 
     @property
     def bars(self) -> int:

@@ -172,6 +172,8 @@ def told(link: Link, tables: PathTables, lang: Language) -> str:
     key = f"chain.{link.kind}"
     if link.kind in ("news", "good_news") and link.agent != "market":
         key += ".group"
+    if link.kind == "policy" and link.agent == "rule":
+        key += ".rule"
     return translate(key if key in words(lang) else "chain.other", lang, kind=link.kind, **values)
 
 

@@ -86,6 +86,17 @@ def policies(tables: PathTables) -> Iterator[Domino]:
             yield Domino(date=later[0], kind=kind, amount=1.0, subject=str(title), values=values)
 
 
+def rules(tables: PathTables) -> Iterator[Domino]:
+    """Return the rules of the scenario that fired on this path."""
+    known = {entry["title"]: entry for entry in tables.manifest.get("scenario", {}).get("rule", ())}
+    fired = tables.events.filter((pl.col("kind") == "policy") & (pl.col("agent") == "rule"))
+    for when, title in fired.select("date", "cell").iter_rows():
+        values: Values = {
+            "title": ("text", title), "title_zh": ("text", known[title]["title_zh"] or title)
+        }  # fmt: skip
+        yield Domino(date=when, kind="rule", amount=1.0, subject=title, values=values)
+
+
 def index_moves(tables: PathTables) -> Iterator[Domino]:
     """Return the largest move of each day, with the second of another size beside it."""
     for row in tables.daily.iter_rows(named=True):
@@ -252,6 +263,7 @@ def largest_move(tables: PathTables) -> float:
 
 RULES: Final[tuple[Callable[[PathTables], Iterator[Domino]], ...]] = (
     policies,
+    rules,
     index_moves,
     _events("redemption", "redemption"),
     dealer_trades,

@@ -33,7 +33,8 @@ from crowdfall.results.store import RunFolder
 MOST_DAYS: Final = 12
 TOLD_SHARE: Final = 0.30
 """A domino is told from this share of the largest of its kind on (assumption)."""
-FIRSTS: Final = ("knock_in", "margin_call", "rescue", "forced_sales", "stop_loss", "ban")
+FIRSTS: Final = ("knock_in", "margin_call", "rescue", "forced_sales", "stop_loss", "ban",
+                 "rule")  # fmt: skip
 """Kinds whose first noticeable day matters."""
 NOTICED_SHARE: Final = 0.10
 """A first time is noticeable from this share of the largest of its kind on (assumption)."""

@@ -15,9 +15,9 @@ def differences(base: RunFolder, others: Sequence[RunFolder]) -> pl.DataFrame:
     """Return the headline numbers of each run less those of ``base``, path by path.
 
     Columns: name, unit, run (folder name), base (its median), low, median and high of the
-    differences over the paths, ``up`` (share of paths with a positive difference), paths. Runs of
-    more paths are compared on the common ones. RunError: runs that do not share market, seed and
-    factors.
+    differences over the paths, ``up`` and ``down`` (shares of paths with a positive and a
+    negative difference), paths. Runs of more paths are compared on the common ones. RunError: runs
+    that do not share market, seed and factors.
     """
     if not others:
         raise RunError("compare_one", count=1)
@@ -36,6 +36,7 @@ def differences(base: RunFolder, others: Sequence[RunFolder]) -> pl.DataFrame:
                 pl.col("gap").median().alias("median"),
                 pl.col("gap").quantile(HIGH, "linear").alias("high"),
                 (pl.col("gap") > 0.0).mean().alias("up"),
+                (pl.col("gap") < 0.0).mean().alias("down"),
                 pl.len().cast(pl.Int64).alias("paths"),
             )
         )

@@ -23,7 +23,7 @@ EVENT_KINDS: Final = (
 ROOT_KINDS: Final = ("start", "news", "good_news", "policy", "rescue", "shock")
 """Kinds that come from outside: the state at the start, the factors that follow an index path or
 are drawn, policies, the schedule of the rescue, and sales of the scenario. They alone have no
-cause."""
+cause; policies of rules, and purchases that rules set off, have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.read import build
-from crowdfall.scenarios.schema import Change, Scenario
+from crowdfall.scenarios.schema import Change, Policy, Rule, Scenario
 
 PARTS: Final = ("agents", "channels", "impact", "basis", "noise", "custom")
 RESCUE: Final = ("inputs.rescue_first", "inputs.rescue_first_amount")
@@ -71,27 +71,32 @@ def changed(scenario: Scenario, words: Sequence[str]) -> Scenario:
     )
 
 
-def effective(scenario: Scenario, before: date, day: date) -> tuple[Change, ...]:
-    """Return the changes that take effect at the open of ``day``; ``before``: last session."""
-    return tuple(each for each in scenario.changes if before < each.start <= day)
+def words_on(changes: Sequence[Change], day: date) -> tuple[str, ...]:
+    """Return the words that hold on a session, those of later changes last."""
+    held = [c for c in changes if c.start <= day and (c.end is None or day <= c.end)]
+    return tuple(text for each in sorted(held, key=lambda c: c.start) for text in each.set)
 
 
 def fork(
-    scenario: Scenario, at: date, words: Sequence[str], policies: Sequence[Mapping[str, Any]] = ()
-) -> Scenario:
+    scenario: Scenario, at: date, words: Sequence[str],
+    policies: Sequence[Mapping[str, Any]] = (), rules: Sequence[Mapping[str, Any]] = (),
+) -> Scenario:  # fmt: skip
     """Return the scenario that goes on under other terms from session ``at``.
 
-    It reads the factors of the scenario it forks from. ``policies``: more entries of ``policy``,
-    none of which begins before the fork. ScenarioError where ``at`` is no session of the run.
+    It reads the factors of the scenario it forks from. ``policies`` and ``rules``: more entries of
+    ``policy`` and ``rule``, none of which begins before the fork. ScenarioError where ``at`` is no
+    session of the run.
     """
     days = sessions(scenario.clock.start, scenario.clock.end)[1:]
     if at not in days:
         raise ScenarioError("fork_outside", at=at, first=days[0], last=days[-1])
     table = scenario.model_dump()
     table["policy"] = [*table["policy"], *policies]
+    table["rule"] = [*table["rule"], *({"start": at, **rule} for rule in rules)]
     made = build(Scenario, table)
-    for event in made.policy[len(scenario.policy) :]:
-        if event.start < at:
+    more: list[Policy | Rule] = [*made.policy[len(scenario.policy) :]]
+    for event in [*more, *made.rule[len(scenario.rule) :]]:
+        if event.start is not None and event.start < at:
             raise ScenarioError("policy_before_fork", title=event.title, start=event.start, at=at)
     clock = replace(made.clock, factors="base") if made.clock.mode == "replay" else made.clock
     changes = (*made.changes, Change(start=at, set=tuple(words))) if words else made.changes
@@ -108,15 +113,22 @@ def check_changes(scenario: Scenario) -> None:
     for each in sorted(scenario.changes, key=lambda change: change.start):
         if each.start not in days:
             raise ScenarioError("fork_outside", at=each.start, first=days[0], last=days[-1])
-        for text in each.set:
-            for key in keys_of(override(text)):
-                _check_key(now, key)
-        after = changed(now, each.set)
+        if each.end is not None and each.end < each.start:
+            raise ScenarioError("change_end", start=each.start, end=each.end)
+        check_words(now, each.set)
+        after = changed(scenario, words_on(scenario.changes, each.start))
         for item in fields(after.agents):
             joins = getattr(after.agents, item.name).enabled
             if joins and not getattr(scenario.agents, item.name).enabled:
                 raise ScenarioError("joins_late", name=item.name, at=each.start)
         now = after
+
+
+def check_words(scenario: Scenario, words: Sequence[str]) -> None:
+    """Raise ScenarioError for words that can't change during a run, or would do nothing."""
+    for text in words:
+        for key in keys_of(override(text)):
+            _check_key(scenario, key)
 
 
 def _check_key(scenario: Scenario, key: str) -> None:

@@ -12,6 +12,7 @@ from crowdfall.errors import ScenarioError
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.changes import check_changes
 from crowdfall.scenarios.policies import check_policies
+from crowdfall.scenarios.rules import check_rules
 from crowdfall.scenarios.schema import Agents, Scenario
 
 AGENT_NAMES = tuple(item.name for item in fields(Agents))
@@ -41,9 +42,14 @@ def check(scenario: Scenario) -> None:
             )
     _check_swaps(scenario)
     for name in scenario.custom:
-        if name in AGENT_NAMES or name in ("background", "policy") or not name.isidentifier():
+        if (
+            name in AGENT_NAMES
+            or name in ("background", "policy", "rule")
+            or not name.isidentifier()
+        ):
             raise ScenarioError("custom_name", name=name)
     check_changes(scenario)
+    check_rules(scenario, AGENT_NAMES)
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))

@@ -121,14 +121,17 @@ def rescue_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:
         amount = np.array(table.get(day, [0.0] * len(RESCUED))) * 1e9
         if not (np.isfinite(amount) & (amount >= 0.0)).all():
             raise ScenarioError("rescue_amount", file=scenario.inputs.rescue, date=day)
-        profile = np.array(
-            scenario.inputs.rescue_profiles.get(day.isoformat(), scenario.inputs.rescue_profile)
-        )
-        share = profile.reshape(bars, -1).sum(axis=1)
-        out[t, :, :4] = share[:, None] * amount
+        out[t, :, :4] = bar_shares(scenario, day)[:, None] * amount
     if scenario.inputs.rescue_first:
         _buy_first(out, scenario)
     return out
+
+
+def bar_shares(scenario: Scenario, day: date) -> Float64:
+    """Return how the rescue of a session spreads over its bars, (K,)."""
+    inputs = scenario.inputs
+    profile = np.array(inputs.rescue_profiles.get(day.isoformat(), inputs.rescue_profile))
+    return np.asarray(profile.reshape(scenario.clock.bars, -1).sum(axis=1))
 
 
 def shock_schedule(scenario: Scenario, days: Sequence[date]) -> Float64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -124,18 +124,23 @@ def check_policies(scenario: Scenario, names: tuple[str, ...]) -> None:
                 "out_of_range", key="policy.start_bar", value=event.start_bar, low=0, high=7,
                 unit="eighth of a session",
             )  # fmt: skip
-        lever = LEVERS[event.kind]
-        if event.value is None and lever.default is None:
-            raise ScenarioError(
-                "policy_value", title=event.title, kind=event.kind, low=lever.low, high=lever.high
-            )  # fmt: skip
-        if event.value is not None and not lever.low <= event.value <= lever.high:
-            raise ScenarioError(
-                "out_of_range", key="policy.value", value=event.value, low=lever.low,
-                high=lever.high, unit=lever.meaning,
-            )  # fmt: skip
-        _check_shares(event, names)
+        check_lever(event.kind, event.value, event.title)
+        check_shares(event.shares, names, "policy")
         _check_effect(event)
+
+
+def check_lever(kind: PolicyKind, value: float | None, title: str) -> None:
+    """Raise ScenarioError for a missing value, or one that the kind does not allow."""
+    lever = LEVERS[kind]
+    if value is None and lever.default is None:
+        raise ScenarioError(
+            "policy_value", title=title, kind=kind, low=lever.low, high=lever.high
+        )  # fmt: skip
+    if value is not None and not lever.low <= value <= lever.high:
+        raise ScenarioError(
+            "out_of_range", key="policy.value", value=value, low=lever.low, high=lever.high,
+            unit=lever.meaning,
+        )  # fmt: skip
 
 
 def _check_effect(event: Policy) -> None:
@@ -151,12 +156,13 @@ def _check_effect(event: Policy) -> None:
         raise ScenarioError("effect_source", title=event.title)
 
 
-def _check_shares(event: Policy, names: tuple[str, ...]) -> None:
-    for name, share in event.shares.items():
+def check_shares(shares: Mapping[str, float], names: tuple[str, ...], part: str) -> None:
+    """Raise ScenarioError for a participant that is none, or a share that is none."""
+    for name, share in shares.items():
         if name not in names:
             raise ScenarioError("unknown_agent", name=name, known=", ".join(names))
         if not 0.0 <= share <= 1.0:
             raise ScenarioError(
-                "out_of_range", key=f"policy.shares.{name}", value=share, low=0, high=1,
+                "out_of_range", key=f"{part}.shares.{name}", value=share, low=0, high=1,
                 unit="fraction",
             )  # fmt: skip

@@ -35,6 +35,9 @@ PolicyKind = Literal[
     "dma_notional_cap", "stamp_duty", "liquidation_lines", "top_up_time", "lending_stop",
     "ipo_pause", "notice",
 ]  # fmt: skip
+Observable = Literal[
+    "index_return", "drawdown", "three_day_fall", "limit_down_share", "basis", "knocked_in_share"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,7 @@ class Channels:
     volume_law: bool = True
     sell_ban: bool = True
     policies: bool = True
+    rules: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,13 +211,65 @@ class Shock:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Terms that change at the open of a session: ``set`` holds words as ``--set`` takes them."""
+    """Terms that change at the open of a session: ``set`` holds words as ``--set`` takes them.
+
+    After the session ``end`` they are what they would be without the change.
+    """
 
     start: date
     set: tuple[str, ...]
+    end: date | None = None
     title: str = ""
     title_zh: str = ""
     source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """Purchases of the national team beside its schedule: ``daily`` of an index a session.
+
+    ``total``: most that all firings of a rule spend together.
+    """
+
+    index: Literal["csi300", "csi500", "csi1000", "csi2000"]
+    daily: float = parameter(
+        10e9, "budget a session", unit="yuan", source="scenario", low=0.0, high=200e9
+    )
+    total: float = parameter(
+        100e9, "budget of the rule", unit="yuan", source="scenario", low=0.0, high=1000e9
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A lever that starts by itself: at the open after a close at which an observable is there.
+
+    ``observable`` ``of`` an index, an underlying or ``all`` stocks must lie at or ``above``, or at
+    or ``below``, a level; ``over``: sessions of a return; ``contract``: month of a basis. The
+    lever holds for ``sessions`` (None: to the end) and is a policy of a ``kind`` with its
+    ``value`` and ``shares``, terms to ``set``, purchases (``rescue``), or several of them. It
+    starts at most ``times``, not before ``start``, and not while it holds. Every path by itself.
+    """
+
+    title: str
+    source: str
+    observable: Observable
+    of: str
+    above: float | None = None
+    below: float | None = None
+    over: int = parameter(
+        1, "sessions of a return", unit="sessions", source="the question asked", low=1, high=60
+    )
+    contract: Literal["front", "next", "quarter", "far"] = "front"
+    title_zh: str = ""
+    start: date | None = None
+    sessions: int | None = None
+    times: int = parameter(1, "most firings a path", source="the question asked", low=1, high=60)
+    kind: PolicyKind | None = None
+    value: float | None = None
+    shares: dict[str, float] = field(default_factory=dict)
+    set: tuple[str, ...] = ()
+    rescue: Purchase | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +293,7 @@ class Scenario:
     noise: Noise = Noise()
     agents: Agents = Agents()
     policy: tuple[Policy, ...] = ()
+    rule: tuple[Rule, ...] = ()
     shock: tuple[Shock, ...] = ()
     changes: tuple[Change, ...] = ()
     custom: dict[str, CustomTerms] = field(default_factory=dict)

@@ -13,14 +13,13 @@ from polars.testing import assert_frame_equal
 
 from crowdfall.cli.main import main
 from crowdfall.engine import ensemble
-from crowdfall.engine.fork import Variant, fork, read_policies, read_variants
+from crowdfall.engine.fork import Variant, fork, read_levers, read_variants
 from crowdfall.errors import CrowdfallError, RunError, ScenarioError
 from crowdfall.results.compare import differences
 from crowdfall.results.schema import TABLES
 from crowdfall.results.store import RunFolder
 from crowdfall.scenarios import describe, load
 from crowdfall.scenarios.changes import check_changes, opening_terms
-from crowdfall.scenarios.changes import fork as fork_of
 from crowdfall.scenarios.inputs import rescue_schedule
 from crowdfall.scenarios.schema import Agents, Change
 from invented_market import CRASH, invented_scenario, play_days
@@ -126,7 +125,7 @@ start = {AT}
 end = {DAYS[-1]}
 shares = {{ dma = 1.0, trend_retail = 1.0 }}
 """)
-    other = fork(base, AT, Variant(policies=read_policies(file)), out=tmp_path / "o", workers=1)
+    other = fork(base, AT, read_levers(file), out=tmp_path / "o", workers=1)
     late = (pl.col("date") >= AT) & (pl.col("kind") == "trend_retail")
     sold = [run.table("flows").filter(late)["sold"].sum() for run in (base, other)]
     assert sold[0] > 0.0
@@ -252,6 +251,5 @@ def test_variants_of_february_are_three_forks() -> None:
     assert list(found) == ["no_rescue", "csi2000_first", "dma_at_two"]
     scenario = load("feb2024")
     for each in found.values():
-        forked_scenario = fork_of(scenario, date(2024, 2, 2), each.set, each.policies)
-        check_changes(forked_scenario)
+        forked_scenario = each.over(scenario, date(2024, 2, 2))
         assert forked_scenario.digest != scenario.digest

@@ -152,7 +152,7 @@ class TestChoice:
 
 def test_every_sentence_is_in_both_languages() -> None:
     kinds = {
-        "policy", "ban", "index_fall", "index_fall_two", "index_rise", "index_rise_two",
+        "policy", "rule", "ban", "index_fall", "index_fall_two", "index_rise", "index_rise_two",
         "redemption", "dealer_sale", "dealer_purchase", "basis_open", "basis_back", "limit_downs",
         "limit_ups", "forced_sales", "unfilled", "rescue", "both_legs", "value_fall", "knock_in",
         "stop_loss", "margin_call", "shortfall", "opening", "quiet", "end", "joint", "follows_data",
