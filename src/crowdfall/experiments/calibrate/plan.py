@@ -31,7 +31,8 @@ class Parameter:
     """Scenario keys that move together, the box of their prior, and the block they belong to.
 
     The prior is flat over the box (over its logarithm where ``log``); with ``mean`` and ``sd`` it
-    is a normal cut to the box.
+    is a normal cut to the box. ``start``: a value known from elsewhere, which competes with the
+    draws of the first stage (the middle of the box where None).
     """
 
     keys: tuple[str, ...]
@@ -41,6 +42,7 @@ class Parameter:
     log: bool = False
     mean: float | None = None
     sd: float | None = None
+    start: float | None = None
 
     @property
     def name(self) -> str:
@@ -155,6 +157,13 @@ class Plan:
             [np.full(len(each.targets), each.weight / len(each.targets)) for each in self.counted]
         )
 
+    @property
+    def start(self) -> Float64:
+        """Return the first candidate of the search, (D,) in the unit cube."""
+        return np.array(
+            [0.5 if each.start is None else each.place(each.start) for each in self.parameters]
+        )
+
     def moving(self, stage: Stage) -> Int64:
         """Return the numbers of the parameters that a stage moves."""
         return np.array(
@@ -196,13 +205,13 @@ def plan(name_or_path: str) -> Plan:
 
 
 def _parameter(where: str, entry: Mapping[str, Any]) -> Parameter:
-    reading.check_keys(where, entry, _PARAMETER, ("log", "mean", "sd", "source"))
+    reading.check_keys(where, entry, _PARAMETER, ("log", "mean", "sd", "start", "source"))
     keys = entry["keys"]
     if not isinstance(keys, list) or not keys:
         raise reading.wrong(where, "keys", keys, "a list of scenario keys")
     numbers = {
         key: reading.number(where, key, entry[key])
-        for key in ("low", "high", "mean", "sd")
+        for key in ("low", "high", "mean", "sd", "start")
         if key in entry
     }
     log = entry.get("log", False)
@@ -210,6 +219,9 @@ def _parameter(where: str, entry: Mapping[str, Any]) -> Parameter:
         raise reading.wrong(where, "log", log, "true or false")
     if not numbers["low"] < numbers["high"] or (log and numbers["low"] <= 0.0):
         raise reading.wrong(where, "high", entry["high"], f"a number above {entry['low']}")
+    if not numbers["low"] <= numbers.get("start", numbers["low"]) <= numbers["high"]:
+        box = f"a number from {entry['low']} to {entry['high']}"
+        raise reading.wrong(where, "start", entry["start"], box)
     if numbers.get("sd", 1.0) <= 0.0 or ("sd" in numbers) != ("mean" in numbers):
         raise reading.wrong(where, "sd", entry.get("sd"), "a positive number, beside a mean")
     return Parameter(

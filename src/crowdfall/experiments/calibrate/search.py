@@ -1,8 +1,8 @@
 """The staged search: Sobol draws over the whole box, then CMA-ES, block by block.
 
-Nothing is started by hand: the first stage begins at the best of its draws, each later one at the
-best of the stage before. The state is written whole after every generation and then renamed, so a
-search that was killed goes on from its last generation and ends at the same file.
+The first stage begins at the best of its draws and of the start that the plan names, each later
+one at the best of the stage before. The state is written whole after every generation and then
+renamed, so a search that was killed goes on from its last generation and ends at the same file.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _play(
     keep: Callable[[], None], show: Callable[[int], None],
 ) -> None:  # fmt: skip
     moving = plan.moving(stage)
-    base = search.done[-1].point if search.done else np.full(len(plan.parameters), 0.5)
+    base = search.done[-1].point if search.done else plan.start
     with pool(task, workers) as evaluators:
 
         def score(parts: list[Float64], generation: int) -> list[Measured]:
