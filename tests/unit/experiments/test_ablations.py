@@ -27,6 +27,7 @@ def comparison(*rows: list[list[float]], baseline: list[list[float]] | None = No
     study = ablations.load()
     few = Study(
         scenario="feb2024",
+        title={},
         columns=study.columns[:2],
         ablations=tuple(
             Ablation(id=f"a{k}", title={"en": f"row {k}", "zh": f"第{k}行"}, overrides=("x=1",))
@@ -138,6 +139,7 @@ def study_of(*overrides: str) -> Study:
     names = [each.id for each in study.columns]
     return Study(
         scenario="feb2024",
+        title={},
         columns=tuple(study.columns[names.index(name)] for name in ("csi1000", "dma")),
         ablations=(Ablation(id="a", title={"en": "a", "zh": "a"}, overrides=overrides),),
     )
@@ -177,7 +179,9 @@ def test_a_switch_that_changes_nothing_gives_the_baseline_to_the_last_bit() -> N
 def test_two_workers_give_the_numbers_of_one() -> None:
     study = study_of("agents.dma.leverage_cap=1")
     more = Ablation(id="b", title={"en": "b", "zh": "b"}, overrides=("channels.spill=false",))
-    both = Study(scenario=study.scenario, columns=study.columns, ablations=(*study.ablations, more))
+    both = Study(
+        scenario=study.scenario, title={}, columns=study.columns, ablations=(*study.ablations, more)
+    )
     market = invented_market(every=5)
     one, two = (ablations.compare(both, market, seeds=2, workers=n) for n in (1, 2))
     np.testing.assert_array_equal(one.values, two.values)

@@ -22,7 +22,7 @@ def markdown(found: Comparison, lang: Language = "en") -> str:
     return "\n".join(
         [
             MARK,
-            f"# {translate('experiment.ablations.title', lang)}",
+            f"# {found.study.title.get(lang) or translate('experiment.ablations.title', lang)}",
             "",
             translate(
                 "experiment.ablations.intro", lang, scenario=found.study.scenario,

@@ -26,15 +26,21 @@ class Ablation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """What is compared on which scenario. A column's value is what the market did."""
+    """What is compared on which scenario. A column's value is what the market did.
+
+    ``title``: heading of the document by language; the general one where empty.
+    """
 
     scenario: str
+    title: dict[str, str]
     columns: tuple[Target, ...]
     ablations: tuple[Ablation, ...]
 
 
 def load(name_or_path: str | Path | None = None) -> Study:
     """Return the study of a file; the one that ships where None is given.
+
+    ``columns_of`` names another study whose columns it takes.
 
     DataError: no such file, no valid TOML, a key missing or unknown, an id used twice, a column
     that is no target, an ablation without overrides.
@@ -43,13 +49,19 @@ def load(name_or_path: str | Path | None = None) -> Study:
     ('agents.snowball_dealers.enabled=false',)
     """
     words, file = reading.read("ablations", SHIPPED if name_or_path is None else name_or_path)
-    reading.check_keys(file, words, ("scenario", "column", "ablation"), ("title", "note"))
+    columns = "columns_of" if "columns_of" in words else "column"
+    reading.check_keys(file, words, ("scenario", columns, "ablation"), ("title", "note"))
     found = reading.entries(words, "ablation", file)
     ablations = tuple(_ablation(where, entry) for where, entry in found)
     reading.check_unique(file, (ablation.id for ablation in ablations))
     return Study(
         scenario=reading.text(file, "scenario", words["scenario"]),
-        columns=read_targets(words, "column", file),
+        title=reading.title(file, words["title"]) if "title" in words else {},
+        columns=(
+            load(reading.text(file, columns, words[columns])).columns
+            if columns == "columns_of"
+            else read_targets(words, "column", file)
+        ),
         ablations=ablations,
     )
 
