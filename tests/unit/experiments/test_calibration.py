@@ -100,7 +100,9 @@ def plan_file(tmp_path: Path) -> Path:
 def toy(task: Task, point: np.ndarray) -> Measured:
     """A bowl with its floor at 0.7 in every direction."""
     value = float(((point - 0.7) ** 2).sum())
-    return Measured(loss=value, medians=np.full(len(task.plan.targets), value), crashed=1.0)
+    count = len(task.plan.targets)
+    misses = np.tanh(point - 0.7)[:count]
+    return Measured(loss=value, medians=np.full(count, value), crashed=1.0, misses=misses)
 
 
 def in_this_process(task: Task, workers: int) -> object:
@@ -128,11 +130,28 @@ def test_the_search_finds_the_floor_from_a_wide_start(
     np.testing.assert_allclose(found[1].point, 0.7, atol=0.01)
 
 
-def test_a_stopped_search_goes_on_to_the_same_end(
+def test_gauss_newton_finds_the_floor_in_a_few_steps(
     plan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "pool", in_this_process)
+    text = plan_file.read_text().replace('name = "basis"', 'name = "basis"\nmethod = "newton"')
+    plan_file.write_text(text)
+    plan = study.plan(str(plan_file))
+    few = replace(plan.stages[0], blocks=("basis",), generations=4, draws=0, population=8)
+    found = study.calibrate(
+        replace(plan, stages=(few,)), store.bundled(), seed=3, workers=1, state=tmp_path / "state"
+    )
+    moving = plan.moving(few)
+    np.testing.assert_allclose(found[0].point[moving], 0.7, atol=0.02)
+
+
+@pytest.mark.parametrize("method", ["cma", "newton"])
+def test_a_stopped_search_goes_on_to_the_same_end(
+    plan_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr(search, "pool", in_this_process)
     plan, market = study.plan(str(plan_file)), store.bundled()
+    plan = replace(plan, stages=tuple(replace(s, method=method) for s in plan.stages))
     whole = study.calibrate(plan, market, seed=3, workers=1, state=tmp_path / "a")
     for stop in range(1, 5):
         calls = 0

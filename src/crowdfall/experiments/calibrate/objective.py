@@ -34,11 +34,15 @@ IMPOSSIBLE: Final = 1e6
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A candidate: its loss, the medians of all targets (K,), and the share of crashed paths."""
+    """A candidate: its loss, the medians of all targets (K,), and the share of crashed paths.
+
+    ``misses`` (K,): mean over paths of the signed miss in tolerances; NaN where none has a value.
+    """
 
     loss: float
     medians: Float64
     crashed: float
+    misses: Float64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,16 @@ def miss(targets: Sequence[Target], measured: Float64) -> Float64:
     wanted = np.array([target.value for target in targets])
     off = np.abs(measured - wanted) / tolerance
     return np.asarray(np.where(np.isfinite(off), off, UNKNOWN))
+
+
+def signed_misses(targets: Sequence[Target], measured: Float64) -> Float64:
+    """Return the mean over paths of (measured (P, K) - wanted) / tolerance, (K,)."""
+    tolerance = np.array([target.tolerance or 1.0 for target in targets])
+    wanted = np.array([target.value for target in targets])
+    off = (measured - wanted) / tolerance
+    known = np.isfinite(off)
+    total = np.where(known, off, 0.0).sum(axis=0)
+    return np.asarray(np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan))
 
 
 def loss(targets: Sequence[Target], weights: Float64, measured: Float64) -> float:
@@ -133,14 +147,19 @@ def evaluate(task: Task, point: Float64) -> Measured:
     """Return what a point of the unit cube is worth on a task."""
     measured = simulated(task.plan, task.market, task.seed, point, first_path=0, paths=task.paths)
     if not np.isfinite(measured).any():
-        return Measured(loss=IMPOSSIBLE, medians=measured[0], crashed=0.0)
+        return Measured(
+            loss=IMPOSSIBLE, medians=measured[0], crashed=0.0, misses=measured[0].copy()
+        )
     counts = task.counts
     counted = [target for target, yes in zip(task.plan.targets, counts, strict=True) if yes]
     crashed = crashed_share(task.plan, measured)
     value = loss(counted, task.plan.weights[counts], measured[:, counts])
     if task.plan.crash is not None:
         value += task.plan.crash.weight * (1.0 - crashed)
-    return Measured(loss=value, medians=medians_of(measured), crashed=crashed)
+    return Measured(
+        loss=value, medians=medians_of(measured), crashed=crashed,
+        misses=signed_misses(task.plan.targets, measured),
+    )  # fmt: skip
 
 
 class Pool:

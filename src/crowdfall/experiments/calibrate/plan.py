@@ -21,6 +21,7 @@ from crowdfall.types import Float64, Int64
 
 _PLAN: Final = ("scenario", "end", "targets", "stage", "parameter")
 _STAGE: Final = ("name", "blocks", "every", "paths", "draws", "population", "generations", "sigma")
+METHODS: Final = ("cma", "newton")
 _COUNTS: Final = {"every": 1, "paths": 1, "draws": 0, "population": 4, "generations": 1}
 _SAMPLED: Final = {"particles": 2, "attempts": 1, "every": 1, "paths": 1}
 _PARAMETER: Final = ("keys", "block", "low", "high")
@@ -78,8 +79,9 @@ class Stage:
     """One search: the blocks that move, on a market of every k-th stock, and its length.
 
     ``draws`` points of a Sobol sequence over the whole box come first; CMA-ES begins at the best
-    of them with the step ``sigma`` (in the unit cube). ``targets``: beginnings of the ids that
-    count, all where empty.
+    of them with the step ``sigma`` (in the unit cube). With ``method`` ``newton`` a generation is
+    one step of ``newton``: a probe a parameter, ``sigma`` away, and ``population`` steps to try.
+    ``targets``: beginnings of the ids that count, all where empty.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Stage:
     generations: int
     sigma: float
     targets: tuple[str, ...] = ()
+    method: str = "cma"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +167,11 @@ class Plan:
             [0.5 if each.start is None else each.place(each.start) for each in self.parameters]
         )
 
+    def length(self, stage: Stage) -> int:
+        """Return how many sets a stage evaluates."""
+        probes = len(self.moving(stage)) if stage.method == "newton" else 0
+        return stage.draws + (probes + stage.population) * stage.generations
+
     def moving(self, stage: Stage) -> Int64:
         """Return the numbers of the parameters that a stage moves."""
         return np.array(
@@ -231,7 +239,9 @@ def _parameter(where: str, entry: Mapping[str, Any]) -> Parameter:
 
 
 def _stage(where: str, entry: Mapping[str, Any], blocks: list[str], ids: list[str]) -> Stage:
-    reading.check_keys(where, entry, _STAGE, ("targets",))
+    reading.check_keys(where, entry, _STAGE, ("targets", "method"))
+    method = reading.text(where, "method", entry.get("method", "cma"))
+    reading.check_choice(where, "method", method, METHODS)
     for block in entry["blocks"]:
         reading.check_choice(where, "blocks", block, blocks)
     for beginning in entry.get("targets", []):
@@ -243,7 +253,8 @@ def _stage(where: str, entry: Mapping[str, Any], blocks: list[str], ids: list[st
         raise reading.wrong(where, "sigma", sigma, "a number above 0 and at most 1")
     return Stage(
         name=reading.text(where, "name", entry["name"]), blocks=tuple(entry["blocks"]),
-        sigma=sigma, targets=tuple(str(each) for each in entry.get("targets", [])), **whole,
+        sigma=sigma, targets=tuple(str(each) for each in entry.get("targets", [])),
+        method=method, **whole,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The staged search: Sobol draws over the whole box, then CMA-ES, block by block.
+"""The staged search: Sobol draws over the whole box, then CMA-ES or Gauss-Newton, block by block.
 
 The first stage begins at the best of its draws and of the start that the plan names, each later
 one at the best of the stage before. The state is written whole after every generation and then
@@ -19,11 +19,12 @@ import numpy as np
 from crowdfall import __version__
 from crowdfall.engine.factors import code_digest
 from crowdfall.errors import CalibrationError
+from crowdfall.experiments.calibrate import newton
 from crowdfall.experiments.calibrate.objective import Measured, Task, pool
 from crowdfall.experiments.calibrate.plan import Plan, Stage
 from crowdfall.market.snapshot import Market
 from crowdfall.market.thin import thin
-from crowdfall.types import Bool, Float64
+from crowdfall.types import Bool, Float64, Int64
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -51,9 +52,13 @@ class Fit:
 
 @dataclass(kw_only=True)
 class Search:
-    """Where a search stands: the stage, its CMA-ES, its best, and the stages that are done."""
+    """Where a search stands: the stage, its CMA-ES, its best, and the stages that are done.
+
+    ``steps``: how many a stage of ``newton`` has made.
+    """
 
     stage: int = 0
+    steps: int = 0
     cma: CMA | None = None
     best: Fit | None = None
     done: list[Fit] = field(default_factory=list)
@@ -61,7 +66,7 @@ class Search:
 
 def length(plan: Plan) -> int:
     """Return how many sets all stages evaluate."""
-    return sum(s.draws + s.population * s.generations for s in plan.stages)
+    return sum(map(plan.length, plan.stages))
 
 
 def calibrate(
@@ -89,9 +94,8 @@ def calibrate(
         )  # fmt: skip
         keep = partial(_keep, state, (key, search))
         _play(plan, stage, search, task, workers, seed, keep, progress or (lambda _: None))
-        assert search.best is not None  # a stage has at least one generation
-        search.done.append(search.best)
-        search.stage, search.cma, search.best = search.stage + 1, None, None
+        search.done.append(_best(search))
+        search.stage, search.cma, search.best, search.steps = search.stage + 1, None, None, 0
         _keep(state, (key, search))
     return tuple(search.done)
 
@@ -113,20 +117,51 @@ def _play(
                                   generation=generation)  # fmt: skip
             return found
 
-        if search.cma is None:
+        if search.best is None:
             score([base[moving], *_draws(stage, len(moving), seed, search.stage)], 0)
-            assert search.best is not None
-            search.cma = _new(stage, search.best.point[moving], seed, search.stage)
+            if stage.method == "cma":
+                search.cma = _new(stage, _best(search).point[moving], seed, search.stage)
             keep()
             show(_so_far(plan, search))
-        while search.cma.generation < stage.generations:
-            # Its pickle leaves the generator out: every generation has a seed of its own.
-            search.cma.reseed_rng(_seed(seed, search.stage, search.cma.generation))
-            parts = [search.cma.ask() for _ in range(stage.population)]
-            found = score(parts, search.cma.generation + 1)
-            search.cma.tell([(p, m.loss) for p, m in zip(parts, found, strict=True)])
+        while _generation(search) < stage.generations:
+            if search.cma is None:
+                _step(stage, moving, task, search, score)
+            else:
+                _generate(stage, seed, search, search.cma, score)
             keep()
             show(_so_far(plan, search))
+
+
+Score = Callable[[list[Float64], int], list[Measured]]
+
+
+def _best(search: Search) -> Fit:
+    assert search.best is not None  # every stage evaluates its start first
+    return search.best
+
+
+def _generation(search: Search) -> int:
+    return search.steps if search.cma is None else int(search.cma.generation)
+
+
+def _generate(stage: Stage, seed: int, search: Search, cma: CMA, score: Score) -> None:
+    # Its pickle leaves the generator out: every generation has a seed of its own.
+    cma.reseed_rng(_seed(seed, search.stage, cma.generation))
+    parts = [cma.ask() for _ in range(stage.population)]
+    found = score(parts, cma.generation + 1)
+    cma.tell([(p, m.loss) for p, m in zip(parts, found, strict=True)])
+
+
+def _step(stage: Stage, moving: Int64, task: Task, search: Search, score: Score) -> None:
+    """Probe each parameter around the best set and try damped steps; the best of all stays."""
+    here, counts = _best(search), task.counts
+    point, misses = here.point[moving], here.measured.misses[counts]
+    found = score(newton.probes(point, stage.sigma), search.steps + 1)
+    there = np.stack([each.misses[counts] for each in found])
+    slope = newton.slopes(point, stage.sigma, misses, there)
+    tried = newton.steps(point, misses, slope, task.plan.weights[counts], stage.population)
+    score(tried, search.steps + 1)
+    search.steps += 1
 
 
 def _whole(base: Float64, moving: Any, part: Float64) -> Float64:  # noqa: ANN401 - an index array
@@ -165,11 +200,12 @@ def _counts(plan: Plan, stage: Stage) -> Bool:
 
 
 def _so_far(plan: Plan, search: Search) -> int:
-    past = sum(s.draws + s.population * s.generations for s in plan.stages[: search.stage])
-    if search.cma is None:
-        return past
+    past = sum(map(plan.length, plan.stages[: search.stage]))
     stage = plan.stages[search.stage]
-    return past + stage.draws + stage.population * int(search.cma.generation)
+    if _generation(search) == 0:
+        return past
+    each = (plan.length(stage) - stage.draws) // stage.generations
+    return past + stage.draws + each * _generation(search)
 
 
 def _resume(state: Path, key: object) -> Search | None:

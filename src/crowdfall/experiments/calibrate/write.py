@@ -57,7 +57,7 @@ def _head(fits: tuple[Fit, ...], plan: Plan, market: Market, seed: int) -> list[
     for stage, fit in zip(plan.stages, fits, strict=True):
         held = ", ".join(f"{n} of {of} of {file}" for file, (n, of) in fit.inside(plan).items())
         lines.append(
-            f"# Stage {stage.name}: {stage.draws} draws, CMA-ES {stage.generations} x "
+            f"# Stage {stage.name}: {stage.draws} draws, {stage.method} {stage.generations} x "
             f"{stage.population}, every {stage.every}. stock, {stage.paths} paths: loss "
             f"{fit.measured.loss:.2f}, crashed {100 * fit.measured.crashed:.0f}%, {held}."
         )
