@@ -137,7 +137,9 @@ def test_gauss_newton_finds_the_floor_in_a_few_steps(
     text = plan_file.read_text().replace('name = "basis"', 'name = "basis"\nmethod = "newton"')
     plan_file.write_text(text)
     plan = study.plan(str(plan_file))
-    few = replace(plan.stages[0], blocks=("basis",), generations=4, draws=0, population=8)
+    few = replace(
+        plan.stages[0], blocks=("basis",), targets=(), generations=4, draws=0, population=8
+    )
     found = study.calibrate(
         replace(plan, stages=(few,)), store.bundled(), seed=3, workers=1, state=tmp_path / "state"
     )
