@@ -201,7 +201,12 @@ def test_sobol_indices_and_slices_of_a_known_function(
 
             def evaluate(self, points: list[Float64]) -> list[Measured]:
                 return [
-                    Measured(loss=3.0 * x[0] + x[1], medians=np.array([x[1]]), crashed=1.0)
+                    Measured(
+                        loss=3.0 * x[0] + x[1],
+                        medians=np.array([x[1]]),
+                        crashed=1.0,
+                        misses=np.zeros(1),
+                    )
                     for x in points
                 ]
 
