@@ -18,6 +18,8 @@ from crowdfall.types import Float64
 
 PLEDGED_SHARE: Final = (0.30, 0.20, 0.24, 0.20, 0.04, 0.02)
 """Pledged value by size group (assumption: as total capitalisation, tilted to smaller firms)."""
+ROUNDING: Final = 1e-12
+"""Falls below this are none."""
 
 
 @dataclass(kw_only=True)
@@ -69,6 +71,7 @@ class Pledges:
     def plan(self, view: View, state: PledgeState) -> None:
         """Let the share due follow the fall; a longer top-up time holds it, lower lines cut it."""
         fall = np.clip((1.0 - view.level) / self.fall, 0.0, 1.0)
+        fall = np.where(fall > ROUNDING, fall, 0.0)  # a level that stands still is off by an ulp
         under = self.near_line * fall * view.policy.lines
         grow = 0.0 if view.policy.extra_days else 1.0 / self.forbearance
         state.due = np.where(under > state.due, state.due + grow * (under - state.due), under)

@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crowdfall.engine import simulate
+from crowdfall.engine import step as bars
+from crowdfall.engine.crowd import Book
+from crowdfall.engine.policies import restrict
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.setting import setting
 from crowdfall.engine.step import step
@@ -19,6 +22,7 @@ from crowdfall.rules.price_limits import limit_prices
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Float64
 from random_scenarios import market, scenarios
+from stress_run import stress_scenario
 
 Check = Callable[[Run, int, int], None]
 PATHS = 2
@@ -136,3 +140,59 @@ def test_nothing_fills_beyond_what_was_ordered(
     tmp_path: Path, data: st.DataObject, seed: int
 ) -> None:
     watch(data.draw(scenarios(tmp_path)), seed, filled_within_wanted)
+
+
+@dataclass
+class Settlement:
+    """T+1, stock by stock and book by book, from the fills alone: not from what the ledger says.
+
+    ``bought`` (P, R, N): shares bought since the opening. What a book holds can't be less.
+    """
+
+    bought: Float64 = field(default_factory=lambda: np.zeros(0))
+    largest: float = 0.0  # share of a holding bought the same day, over all books and stocks
+
+    def check(self, run: Run, day: int, bar: int) -> None:
+        scratch, edges = run.scratch, run.setting.edges
+        spread = scratch.weight * scratch.filled_purchases
+        whole = np.add.reduceat(spread, edges[:-1], axis=1)
+        part = spread / np.maximum(np.repeat(whole, np.diff(edges), axis=1), 1e-300)
+        yuan = np.repeat(scratch.bought, np.diff(edges), axis=2) * part[:, None]
+        new = yuan / run.prices.price[:, None]
+        self.bought = new if bar == 0 else self.bought + new
+        held = run.ledger.shares
+        small = TINY * run.setting.market.stocks.float_cap / run.setting.market.stocks.close
+        assert (held >= self.bought - small).all()
+        self.largest = max(
+            self.largest, float((self.bought / np.maximum(held, 1.0)).max(initial=0.0))
+        )
+
+
+@SHORT
+@given(data=st.data(), seed=st.integers(0, 2**64 - 1))
+def test_no_share_bought_today_is_sold_today(
+    tmp_path: Path, data: st.DataObject, seed: int
+) -> None:
+    watch(data.draw(scenarios(tmp_path)), seed, Settlement().check)
+
+
+def test_sales_of_shares_bought_today_would_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All sell whatever they may in every bar: lawful, until purchases are free after a bar."""
+
+    def sell_all(run: Run, orders: Book, day: int, bar: int) -> None:
+        restrict(run, orders, day, bar)
+        orders.share[:] = 1.0
+
+    def free_at_once(run: Run, day: int, bar: int) -> None:
+        bars.step(run, day, bar)
+        run.ledger.free_purchases()
+
+    monkeypatch.setattr(bars, "restrict", sell_all)
+    scenario, rule = stress_scenario(tmp_path, days=4), Settlement()
+    watch(scenario, 5, rule.check)
+    assert rule.largest == pytest.approx(1.0)  # some hold only what they bought today
+    monkeypatch.setattr(f"{__name__}.step", free_at_once)
+    with pytest.raises(AssertionError):
+        watch(scenario, 5, Settlement().check)

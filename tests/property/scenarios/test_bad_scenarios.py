@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios import Scenario, describe, load
 from invented_market import invented_scenario, write_scenario
-from random_scenarios import AGENTS, CHANNELS, PARAMETERS, scenarios
+from random_scenarios import PARAMETERS, SWITCHES, scenarios
 from told import told
 
 QUICK = settings(
     max_examples=150, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
-SWITCHES = [*(f"agents.{n}.enabled" for n in AGENTS), *(f"channels.{n}" for n in CHANNELS)]
 OTHERS = [
     *(f"clock.{n}" for n in ("mode", "start", "end", "factors", "bars")),
     "inputs.index_path",
