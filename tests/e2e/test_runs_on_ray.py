@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from crowdfall.scenarios.schema import Scenario
 from invented_market import CRASH, write_scenario
 from random_scenarios import market
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'crowdfall[ray]'")
+if find_spec("ray") is None:  # not imported here: it reads its settings when it is
+    pytest.skip("Ray is not installed: pip install 'crowdfall[ray]'", allow_module_level=True)
 
 
 @pytest.fixture(autouse=True)
