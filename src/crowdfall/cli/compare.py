@@ -13,7 +13,7 @@ from crowdfall.i18n import translate
 if TYPE_CHECKING:
     import polars as pl
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 Runs = Annotated[
     list[str], typer.Argument(metavar="RUN RUN ...", help=options.help_of("compare_runs"))
 ]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import typer
-
 from crowdfall.cli import launch, options
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.command(help=options.help_of("demo"))

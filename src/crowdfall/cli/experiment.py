@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SMALL: Final = 8
 """A small setting keeps every eighth stock."""
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 app.command(help=options.help_of("theory"))(theory.theory)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crowdfall.results.place import Place
     from crowdfall.results.store import RunFolder
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 At = Annotated[
     Any,
     typer.Option(

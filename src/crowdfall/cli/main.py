@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Final
 
 import typer
@@ -42,15 +41,22 @@ COMMANDS: Final = {
 class LazyCommand(TyperCommand):
     """A command known by name and help until it is called."""
 
-    def __init__(self, name: str, place: str) -> None:
-        super().__init__(name=name, help=translate(f"cli.{name}.help"))
-        self._place = place
+    def __init__(self, name: str) -> None:
+        text = translate(f"cli.{name}.help")
+        super().__init__(name=name, help=text, short_help=text)
 
     def make_context(self, *words: Any, **more: Any) -> Any:  # noqa: ANN401 - Typer's own types
         """Import the command and let it parse its arguments."""
-        module, _, name = self._place.partition(":")
-        command = get_command(getattr(import_module(module), name))
-        return command.make_context(*words, **more)
+        return command_named(str(self.name)).make_context(*words, **more)
+
+
+def command_named(name: str) -> Any:  # noqa: ANN401 - Typer's own types
+    """Import the command of a name."""
+    module, _, app = COMMANDS[name].partition(":")
+    command = get_command(getattr(import_module(module), app))
+    for each in getattr(command, "commands", {}).values():
+        each.short_help = each.help  # Typer would cut it after a few words
+    return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_afresh(debug="--debug" in words)
     try:
         set_language(_language_asked(words))
-        code = int(_group()(args=words, prog_name="crowdfall", standalone_mode=False) or 0)
+        code = _answer(words)
         # Typer turns a keyboard interrupt into this code.
         return _told(translate("cli.stopped"), code) if code == STOPPED else code
     except CrowdfallError as error:
@@ -78,15 +84,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_language(None)
 
 
-def _group() -> TyperGroup:
+def _answer(words: Sequence[str]) -> int:
+    first = words[0]
+    if first in COMMANDS:  # straight to the command: the group's own options cost their parsing
+        code = command_named(first)(
+            args=words[1:], prog_name=f"crowdfall {first}", standalone_mode=False
+        )
+    else:
+        code = group()(args=words, prog_name="crowdfall", standalone_mode=False)
+    return int(code or 0)
+
+
+def group() -> TyperGroup:
+    """Return ``crowdfall`` with a row for each command and none of them imported."""
     from crowdfall.cli.root import app  # help texts are made now, in the language asked
 
-    group = get_command(app)
-    assert isinstance(group, TyperGroup)  # a Typer object with a callback makes a group
-    for name, place in COMMANDS.items():
-        if find_spec(place.partition(":")[0]) is not None:
-            group.add_command(LazyCommand(name, place))
-    return group
+    made = get_command(app)
+    assert isinstance(made, TyperGroup)  # a Typer object with a callback makes a group
+    for name in COMMANDS:
+        made.add_command(LazyCommand(name))
+    return made
 
 
 def _language_asked(words: Sequence[str]) -> Any:  # noqa: ANN401 - a Language or None

@@ -13,7 +13,7 @@ from crowdfall.cli.tables import print_json, print_table
 from crowdfall.errors import CrowdfallError, MarketError
 from crowdfall.i18n import translate
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 SOURCES = ("files",)
 
 

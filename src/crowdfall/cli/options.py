@@ -69,6 +69,14 @@ def _note(name: str) -> Callable[[bool], bool]:
     return note
 
 
+def commands() -> typer.Typer:
+    """Return an empty group of commands whose help is plain text.
+
+    Help in colours and boxes costs as much again as Typer itself, and reads ``ray[x]`` as a colour.
+    """
+    return typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
 def help_of(name: str) -> str:
     """Return the help of an option or command in the user's language."""
     return translate(f"cli.{name}.help")

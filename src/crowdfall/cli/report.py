@@ -12,7 +12,7 @@ from crowdfall.cli.tables import print_json
 from crowdfall.errors import RunError
 from crowdfall.i18n import language, translate
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.command(help=options.help_of("report"))

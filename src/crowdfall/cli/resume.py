@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from crowdfall.cli import launch, options, progress
 from crowdfall.cli.said import said
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.command(help=options.help_of("resume"))

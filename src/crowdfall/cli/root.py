@@ -10,7 +10,7 @@ from crowdfall import __version__
 from crowdfall.cli import options
 from crowdfall.i18n import translate
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 def _version(asked: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from crowdfall.cli import launch, options
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.command(help=options.help_of("run"))

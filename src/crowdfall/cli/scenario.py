@@ -14,7 +14,7 @@ from crowdfall.cli.tables import print_json, print_table
 from crowdfall.errors import ScenarioError
 from crowdfall.i18n import language, translate
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 Name = Annotated[str, typer.Argument(metavar="SCENARIO", help=options.help_of("scenario_name"))]
 
 

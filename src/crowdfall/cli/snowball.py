@@ -17,7 +17,7 @@ from crowdfall.i18n import Language, language, translate
 if TYPE_CHECKING:
     from crowdfall.cli.snowball_desk import Desk
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.callback(help=options.help_of("snowball"))

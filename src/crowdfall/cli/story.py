@@ -10,7 +10,7 @@ from crowdfall.cli import options
 from crowdfall.cli.tables import print_json, print_story
 from crowdfall.i18n import language
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 
 
 @app.command(help=options.help_of("story"))

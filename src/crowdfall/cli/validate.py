@@ -14,7 +14,7 @@ from crowdfall.i18n import language, translate
 if TYPE_CHECKING:
     from crowdfall.experiments.validate import Row, Scoreboard
 
-app = typer.Typer(add_completion=False)
+app = options.commands()
 Targets = Annotated[
     Path | None, typer.Option("--targets", metavar="PATH", help=options.help_of("targets"))
 ]
