@@ -92,7 +92,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_command_lines_of_the_pages_are_understood(line: str) -> None:
-    command: Any = command_line._group()
+    command: Any = command_line.group()
     words, context = shlex.split(line)[1:], None
     while isinstance(command, TyperGroup):
         outer = command.make_context(command.name, words, parent=context)
