@@ -14,16 +14,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from crowdfall.market.snapshot import Market
+from crowdfall.sums import over_last
 from crowdfall.types import Bool, Float64, Int64
 
 UNDERLYINGS: Final = ("ic", "im")
 GROUP_OF: Final = (1, 2)
 """Size group under each underlying: IC on CSI 500, IM on CSI 1000."""
+UNDER: Final = slice(GROUP_OF[0], GROUP_OF[-1] + 1)
+"""The same as a slice, which cuts arrays by group several times faster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +42,15 @@ class KnockInMap:
     underlying: Int64
     lost: Bool | None = None
 
+    @cached_property
+    def _is_of(self) -> Float64:
+        """Return which buckets are of which underlying, ones and zeros (B, 2)."""
+        return np.stack([self.underlying == 0, self.underlying != 0], axis=1).astype(float)
+
     def by_underlying(self, amount: Float64) -> Float64:
         """Sum amounts (P, B) by underlying, (P, 2)."""
-        first = self.underlying == 0
-        # compress keeps C order; a mask would not, and the sums would depend on the block size.
-        parts = (amount.compress(mine, axis=1).sum(axis=1) for mine in (first, ~first))
-        return np.stack(list(parts), axis=1)
+        # A product a path, in C order: the order of the sums must not depend on the block size.
+        return np.asarray((np.ascontiguousarray(amount)[:, None, :] @ self._is_of)[:, 0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,13 +165,21 @@ class View:
     own: Account
     policy: PolicyInForce = NO_POLICY
 
+    def of(self, own: Account, policy: PolicyInForce) -> View:
+        """Return what one participant sees: this view, its own books and its levers.
+
+        As ``dataclasses.replace``, at a tenth of its time: it runs for every participant and bar.
+        """
+        seen = object.__new__(View)
+        seen.__dict__.update(self.__dict__, own=own, policy=policy)
+        return seen
+
     @property
     def own_panic(self) -> Float64:
         """Return ``panic`` averaged over what each own book holds, (P, R); 1 for an empty one."""
         held = self.own.group_value
-        total = held.sum(axis=2)
-        felt = (held * (self.panic - 1.0)[:, None, :]).sum(axis=2)
-        return np.asarray(1.0 + felt / np.maximum(total, 1.0))
+        felt = held @ (self.panic - 1.0)[:, :, None]
+        return np.asarray(1.0 + felt[:, :, 0] / np.maximum(over_last(held), 1.0))
 
     @property
     def dt(self) -> float:

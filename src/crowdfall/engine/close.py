@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from crowdfall.agents.protocol import Plan
@@ -48,7 +46,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     public = view(run, day, run.setting.bars, everything)
     for member in run.members:
         rules = in_force(run.setting, day, run.setting.bars - 1, member.name)
-        seen = replace(public, own=account(member, everything), policy=rules)
+        seen = public.of(account(member, everything), rules)
         plan = member.terms.plan(seen, member.state) if member.terms.enabled else None
         _apply(run, record, member, plan, day)
     recognise(run.prices)

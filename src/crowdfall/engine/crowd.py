@@ -142,7 +142,7 @@ def enter(book: Book, rows: slice, orders: Orders, sellable: Float64) -> None:
         book.share[:, rows] = orders.sell_share
     if orders.sell is not None:
         share = orders.sell / np.maximum(sellable, 1.0)
-        book.share[:, rows] = np.clip(share, 0.0, 1.0)
+        book.share[:, rows] = np.minimum(np.maximum(share, 0.0), 1.0)
     if orders.buy is not None:
         book.buy[:, rows] = orders.buy
     if orders.futures is not None:

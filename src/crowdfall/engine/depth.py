@@ -56,10 +56,10 @@ def panic(prices: Prices, setting: Setting) -> Float64:
     if not setting.scenario.channels.expectations:
         return np.ones_like(prices.expected)
     relief = setting.scenario.impact.expectation_calm * prices.expected / 0.01
-    return np.clip(1.0 - relief, 0.0, 2.0)
+    return np.asarray(np.minimum(np.maximum(1.0 - relief, 0.0), 2.0))
 
 
 def locked_small(prices: Prices, setting: Setting) -> Float64:
     """Return the share of stocks below CSI 500 at their lower limit, (P,)."""
-    count = np.diff(setting.edges)[2:].astype(float)
+    count = setting.small
     return np.asarray((prices.locked_share[:, 2:] * count).sum(axis=1) / count.sum())

@@ -12,6 +12,8 @@ from crowdfall.engine.setting import SPOT_TRANSFER, Setting
 from crowdfall.engine.state import Prices
 from crowdfall.types import Float64
 
+_TRANSFER = np.array(SPOT_TRANSFER)
+
 
 def dislocate(
     prices: Prices,
@@ -52,10 +54,8 @@ def size_kernel(setting: Setting, near: float) -> Float64:
     The distance of two groups is the difference of their mean log caps in units of the mean step
     between neighbours (``size_kernel``), or the number of groups from one to the other.
     """
-    count = np.arange(len(setting.group_float))
-    steps = np.abs(count[:, None] - count[None, :]).astype(float)
-    distance = setting.distance if setting.scenario.channels.size_kernel else steps
-    return np.asarray(near**distance)
+    measured = setting.scenario.channels.size_kernel
+    return np.asarray(near ** (setting.distance if measured else setting.steps))
 
 
 def push(share: Float64, depth: Float64, setting: Setting, *, rescue: bool = False) -> Float64:
@@ -68,8 +68,8 @@ def push(share: Float64, depth: Float64, setting: Setting, *, rescue: bool = Fal
         return np.zeros_like(share)
     near = terms.rescue_spill if rescue and channels.rescue_split else terms.spill
     kernel = size_kernel(setting, near if channels.spill else 0.0)
-    # A sum, not a matrix product: its order must not depend on the number of paths.
-    felt = (share[..., None, :] * kernel).sum(axis=-1)
+    # A product a path: the order of the sums must not depend on the number of paths.
+    felt = (share[..., None, :] @ kernel.T)[..., 0, :]
     return np.asarray(felt * terms.multiplier / depth)
 
 
@@ -82,8 +82,8 @@ def _push(
 ) -> Float64:
     flow = net if rescue is None else net - rescue
     if setting.scenario.channels.futures_transfer:
-        felt = futures_flow[:, :, None] * np.array(SPOT_TRANSFER)
-        flow = flow + setting.scenario.basis.transfer * felt.sum(axis=1)
+        felt = (futures_flow[:, None, :] @ _TRANSFER)[:, 0]
+        flow = flow + setting.scenario.basis.transfer * felt
     out = push(flow / setting.group_float, prices.depth, setting)
     if rescue is None:
         return out

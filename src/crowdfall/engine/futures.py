@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
+from crowdfall.agents.protocol import UNDER, UNDERLYINGS
 from crowdfall.engine.ledger import Ledger
 from crowdfall.engine.months import Listing, days_left, listing, loadings, month_mix
 from crowdfall.engine.setting import Setting
@@ -29,7 +29,7 @@ def last_hour(setting: Setting) -> int:
 
 def spot(prices: Prices, setting: Setting) -> Float64:
     """Return the index points under the futures, (P, U)."""
-    return np.asarray(prices.level[:, GROUP_OF] * setting.spot_levels)
+    return np.asarray(prices.level[:, UNDER] * setting.spot_levels)
 
 
 def open_futures(prices: Prices, setting: Setting) -> FuturesState:
@@ -71,22 +71,17 @@ def first_gaps(setting: Setting, listed: Listing) -> Float64:
 
 def hedge_short(ledger: Ledger) -> Float64:
     """Return the short units of hedged books, (P, U)."""
-    hedged = ledger.hedge_mix.any(axis=1)
-    return np.asarray(-np.minimum(ledger.units.compress(hedged, axis=1), 0.0).sum(axis=1))
+    return -by_sort(ledger, np.minimum(ledger.units, 0.0))[:, 1]
 
 
 def by_sort(ledger: Ledger, amount: Float64) -> Float64:
     """Sum amounts of books (P, R, U) by sort, (P, S, U)."""
-    hedged = ledger.hedge_mix.any(axis=1)
-    hedgers = amount.compress(hedged, axis=1).sum(axis=1)
-    traders = amount.compress(~hedged, axis=1).sum(axis=1)
-    return np.stack([traders, hedgers], axis=1)
+    return np.asarray(ledger.of_sort @ np.ascontiguousarray(amount))
 
 
 def by_book(futures: FuturesState, ledger: Ledger, points: Float64) -> Float64:
     """Return the price of each book's months (P, R, U) from points by month, (P, U, M)."""
-    held = (points[:, None] * futures.mix[:, None, :]).sum(axis=3)
-    return np.ascontiguousarray(held[:, ledger.hedge_mix.any(axis=1).astype(np.int64)])
+    return futures.of_books(points, ledger.sort)
 
 
 def list_months(
@@ -129,7 +124,7 @@ def month_share(setting: Setting, listed: Listing, days: Float64) -> Float64:
 def common_gap(gap: Float64, load: Float64, share: Float64) -> Float64:
     """Return the gap of a 53-day contract that the months share, (P, U)."""
     weight = share * load
-    return np.asarray((gap * weight).sum(axis=2) / max(float((weight * load).sum()), 1e-12))
+    return np.asarray(gap @ weight / max(float((weight * load).sum()), 1e-12))
 
 
 def roll(futures: FuturesState, ledger: Ledger, setting: Setting, progress: float) -> Float64:
@@ -144,8 +139,7 @@ def roll(futures: FuturesState, ledger: Ledger, setting: Setting, progress: floa
     terms = setting.scenario
     if not terms.channels.futures_roll:
         return np.zeros_like(futures.gap)
-    units = by_sort(ledger, ledger.units)
-    moved = (units[:, :, :, None] * change[:, None, :]).sum(axis=1)
+    moved = by_sort(ledger, ledger.units).transpose(0, 2, 1) @ change
     return np.asarray(terms.basis.roll_pressure * moved * futures.points)
 
 
@@ -172,8 +166,8 @@ def move_months(
     gap = futures.gap * (load / np.maximum(faded, 1e-12))
     futures.days = days
     share = month_share(setting, futures.listed, days)
-    flow = (futures.flow[:, :, :, None] * futures.mix[:, None, :]).sum(axis=1) + pressure
-    depth = np.sqrt(prices.depth[:, GROUP_OF])
+    flow = futures.flow.transpose(0, 2, 1) @ futures.mix + pressure
+    depth = np.sqrt(prices.depth[:, UNDER])
     kept = 1.0 - terms.transfer if channels.futures_transfer else 1.0
     interest = setting.open_interest[:, None] * np.maximum(share, LEAST_SHARE)
     gap = gap + kept * terms.impact * load * flow / (interest * depth[:, :, None])
@@ -188,7 +182,7 @@ def move_months(
     points = index * np.exp(yearly * np.maximum(days, 0.0) / 365 + futures.gap)
     limit = futures.listed.limit
     low, high = (1 - limit) * futures.previous_settle, (1 + limit) * futures.previous_settle
-    return np.asarray(np.clip(points, low, high))
+    return np.asarray(np.minimum(np.maximum(points, low), high))
 
 
 def arbitrage(prices: Prices, setting: Setting) -> Float64:
@@ -199,8 +193,8 @@ def arbitrage(prices: Prices, setting: Setting) -> Float64:
     terms = setting.scenario.basis
     if not setting.scenario.channels.locked_arbitrage:
         return np.ones((len(prices.level), len(UNDERLYINGS)))
-    fall = np.maximum(0.0, -prices.memory[:, GROUP_OF] - 0.03) / 0.05
-    locked = prices.locked_share[:, GROUP_OF]
+    fall = np.maximum(0.0, -prices.memory[:, UNDER] - 0.03) / 0.05
+    locked = prices.locked_share[:, UNDER]
     return np.asarray(np.exp(-terms.arbitrage_lock * locked - terms.arbitrage_fall * fall))
 
 

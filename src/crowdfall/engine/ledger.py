@@ -17,6 +17,7 @@ from crowdfall.engine.costs import Costs
 from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import FuturesState
+from crowdfall.sums import over_books, over_last
 from crowdfall.types import Bool, Float64, Int64
 
 CROWDED: Final = 0.9
@@ -48,6 +49,9 @@ class Ledger:
     group_value: Float64  # (P, R, G) at the last valuation
     sellable: Float64  # (P, R, G) the same without what was bought today
     hedge_mix: Float64
+    hedged: Bool  # (R,) books with a hedge
+    sort: Int64  # (R,) of ``months.SORTS``
+    of_sort: Float64  # (S, R) the same, ones and zeros
     capped: Bool
     financing: Float64
     background: Float64
@@ -70,7 +74,7 @@ class Ledger:
 
     def longs(self) -> Float64:
         """Return the long futures of all books and the background, units, (P, U)."""
-        held = np.maximum(self.units, 0.0).sum(axis=1)
+        held = over_books(np.maximum(self.units, 0.0))
         return np.asarray(held + np.maximum(self.background_units, 0.0))
 
     def free_purchases(self) -> None:
@@ -92,8 +96,9 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
     paths, books, count = shares.shape
     futures = joined([p.futures for p in positions])
     hedge_mix = np.concatenate([p.hedge_mix for p in positions])
-    price = (months.points[:, None] * months.mix[:, None, :]).sum(axis=3)  # by sort of book
-    units = futures / price[:, hedge_mix.any(axis=1).astype(np.int64)]
+    hedged = np.asarray(hedge_mix.any(axis=1))
+    sort = hedged.astype(np.int64)
+    units = futures / months.of_books(months.points, sort)
     buys = np.concatenate([np.full(len(p.cells), p.buys) for p in positions])
     slot = np.where(buys, np.cumsum(buys) - 1, -1).astype(np.int64)
     buyers, groups = max(int(buys.sum()), 1), len(setting.edges) - 1
@@ -116,6 +121,9 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
         group_value=np.zeros((paths, books, groups)),
         sellable=np.zeros((paths, books, groups)),
         hedge_mix=hedge_mix,
+        hedged=hedged,
+        sort=sort,
+        of_sort=np.stack([~hedged, hedged]).astype(float),
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
         background=issued - shares.sum(axis=1),
@@ -163,8 +171,9 @@ def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) 
 
 def charge(ledger: Ledger, bought: Float64, sold: Float64, costs: Costs) -> Float64:
     """Book stock trades (P, R, G), yuan, and their costs; return the costs, (P, R)."""
-    cost = bought.sum(axis=2) * costs.buy + sold.sum(axis=2) * costs.sell
-    net = sold.sum(axis=2) - bought.sum(axis=2)
+    paid, received = over_last(bought), over_last(sold)
+    cost = paid * costs.buy + received * costs.sell
+    net = received - paid
     ledger.cash += net - cost
     ledger.background_cash -= net.sum(axis=1)
     ledger.fees += cost.sum(axis=1)
@@ -182,8 +191,8 @@ def trade_futures(
     units = order / before
     traded = units * price
     ledger.units += units
-    ledger.background_units -= units.sum(axis=1)
-    fee = np.abs(traded).sum(axis=2) * setting.costs.futures
+    ledger.background_units -= over_books(units)
+    fee = over_last(np.abs(traded)) * setting.costs.futures
     ledger.cash -= fee
     ledger.fees += fee.sum(axis=1)
     return np.asarray(traded), np.asarray(fee)
@@ -192,7 +201,7 @@ def trade_futures(
 def mark_futures(ledger: Ledger, change: Float64) -> Float64:
     """Settle a change of futures prices (P, R, U), points, into cash; return it by book."""
     gain = ledger.units * change
-    made = gain.sum(axis=2)
+    made = over_last(gain)
     ledger.cash += made
     ledger.background_cash -= made.sum(axis=1)
     return np.asarray(gain)
@@ -200,14 +209,14 @@ def mark_futures(ledger: Ledger, change: Float64) -> Float64:
 
 def charge_roll(ledger: Ledger, points: Float64, turned: Float64, setting: Setting) -> Float64:
     """Charge the fees of a roll that trades ``turned`` (S,) of every position; return them."""
-    rate = turned[ledger.hedge_mix.any(axis=1).astype(np.int64)] * setting.costs.futures
-    worth = np.abs(ledger.units) * points.mean(axis=2)[:, None, :]
-    fee = worth.sum(axis=2) * rate
-    if setting.scenario.channels.futures_roll:
-        ledger.cash -= fee
-        ledger.fees += fee.sum(axis=1)
-        return np.asarray(fee)
-    return np.zeros_like(fee)
+    if not setting.scenario.channels.futures_roll:
+        return np.zeros_like(ledger.cash)
+    rate = turned[ledger.sort] * setting.costs.futures
+    mean = over_last(points) / points.shape[2]
+    fee = over_last(np.abs(ledger.units) * mean[:, None, :]) * rate
+    ledger.cash -= fee
+    ledger.fees += fee.sum(axis=1)
+    return np.asarray(fee)
 
 
 def pay_interest(ledger: Ledger, days: float) -> Float64:

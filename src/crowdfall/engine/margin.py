@@ -18,6 +18,7 @@ from crowdfall.agents.protocol import UNDERLYINGS
 from crowdfall.engine.futures import by_book
 from crowdfall.rules.futures import exchange_margin
 from crowdfall.rules.loader import number
+from crowdfall.sums import over_last
 from crowdfall.types import Bool, Float64
 
 if TYPE_CHECKING:
@@ -48,12 +49,11 @@ class Deposits:
 def open_deposits(run: Run) -> Deposits:
     """Return accounts that hold the deposit their first shorts need."""
     setting, ledger = run.setting, run.ledger
-    hedged = ledger.hedge_mix.any(axis=1)
     rate = np.array([exchange_margin(u, setting.scenario.clock.start) for u in UNDERLYINGS])
     zero = np.zeros(ledger.cash.shape)
     accounts = Deposits(
         balance=zero.copy(), called=zero.copy(), mark=zero.copy(), covered=zero.copy(),
-        rate=rate, hedged=np.asarray(hedged), due_bar=due_bar(setting),
+        rate=rate, hedged=ledger.hedged, due_bar=due_bar(setting),
     )  # fmt: skip
     exchange = required(run, accounts, by_book(run.futures, ledger, run.futures.points))
     accounts.balance[:] = exchange * (1.0 + setting.scenario.futures_margin.buffer)
@@ -69,7 +69,7 @@ def due_bar(setting: Setting) -> int:
 def required(run: Run, accounts: Deposits, price: Float64) -> Float64:
     """Return the exchange's margin of hedged books' shorts at prices (P, R, U), (P, R)."""
     short = np.maximum(-run.ledger.units, 0.0) * price
-    return np.asarray((short * accounts.rate).sum(axis=2) * accounts.hedged)
+    return np.asarray(over_last(short * accounts.rate) * accounts.hedged)
 
 
 def settle_deposits(run: Run, settle: Float64) -> Float64:
@@ -78,7 +78,7 @@ def settle_deposits(run: Run, settle: Float64) -> Float64:
     terms = run.setting.scenario.futures_margin
     price = by_book(run.futures, ledger, settle)
     last = by_book(run.futures, ledger, run.futures.points)
-    mark = (ledger.units * (price - last)).sum(axis=2) * accounts.hedged
+    mark = over_last(ledger.units * (price - last)) * accounts.hedged
     accounts.balance += run.tally.gain * accounts.hedged + mark - accounts.mark
     accounts.mark = mark
     exchange = required(run, accounts, price)
@@ -95,7 +95,7 @@ def pay(run: Run) -> None:
     """Pay calls from what the book has free: cash, or what the swap of a leveraged book lends."""
     accounts, ledger = run.deposits, run.ledger
     terms = run.setting.scenario.futures_margin
-    value = ledger.stock_value - run.tally.sold.sum(axis=2)  # of hedged books: at the last close
+    value = ledger.stock_value - over_last(run.tally.sold)  # of hedged books: at the last close
     equity = value + ledger.cash
     lent = np.maximum(equity - terms.credit_line * value, 0.0)
     free = np.where(ledger.financing > 0.0, lent, np.maximum(ledger.cash - accounts.balance, 0.0))
@@ -130,4 +130,4 @@ def force_cover(run: Run, orders: Book, unpaid: Float64) -> None:
     share = np.where(unpaid > 0.0, 1.0 - carried, 0.0)
     buy = np.maximum(-ledger.units, 0.0) * price * share[:, :, None]
     orders.futures += buy
-    accounts.covered += buy.sum(axis=2)
+    accounts.covered += over_last(buy)

@@ -6,8 +6,9 @@ here, after it has decided, because a ban takes away what was wanted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -17,24 +18,30 @@ from crowdfall.engine.crowd import Book, Member
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.setting import Setting
 from crowdfall.rules.loader import number
-from crowdfall.scenarios.policies import in_effect, level
+from crowdfall.scenarios.policies import level
 from crowdfall.scenarios.schema import Policy
 
+BANS: Final = ("sell_ban", "net_sell_limit", "no_new_shorts")
+"""Kinds of policies that take something off the orders."""
 
-def active(setting: Setting, day: int, bar: int) -> Iterator[Policy]:
-    """Yield the policies that hold in a bar and whose channel is on."""
-    scenario = setting.scenario
-    eighth = bar * 8 // setting.bars
-    for event in setting.policies:
-        on = scenario.channels.sell_ban if event.kind == "sell_ban" else scenario.channels.policies
-        if on and in_effect(event, setting.days[day], eighth):
-            yield event
+
+def active(setting: Setting, day: int, bar: int) -> list[Policy]:
+    """Return the policies that hold in a bar and whose channel is on."""
+    return [setting.policies[k] for k in setting.in_effect[day][bar * 8 // setting.bars]]
 
 
 def in_force(setting: Setting, day: int, bar: int, name: str) -> PolicyInForce:
     """Return the levers that bind a participant in a bar; the strictest of each kind holds."""
+    key = (setting.in_effect[day][bar * 8 // setting.bars], name)
+    found = setting.levers.get(key)
+    if found is None:
+        found = setting.levers[key] = _levers(active(setting, day, bar), name)
+    return found
+
+
+def _levers(policies: Iterable[Policy], name: str) -> PolicyInForce:
     rules = NO_POLICY
-    for event in active(setting, day, bar):
+    for event in policies:
         share = _share(event, name)
         if share <= 0.0:
             continue
@@ -65,6 +72,8 @@ def _share(event: Policy, name: str) -> float:
 def restrict(run: Run, orders: Book, day: int, bar: int) -> None:
     """Take off the orders what bans in force do not let through, in place."""
     for event in active(run.setting, day, bar):
+        if event.kind not in BANS:
+            continue
         for member in run.members:
             share = _share(event, member.name)
             if share <= 0.0:

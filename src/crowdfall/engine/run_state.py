@@ -28,6 +28,7 @@ from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
 from crowdfall.engine.targets import draw_days
 from crowdfall.engine.witness import Witness
 from crowdfall.scenarios.schema import Scenario
+from crowdfall.sums import most_of_last, over_books, over_last
 from crowdfall.types import Float64, Int64
 
 
@@ -100,22 +101,20 @@ class Run:
         follows what it wanted to sell: futures are liquid, locked stocks are not. What a queue
         sold in the bar before is followed now.
         """
-        follow = orders.follow_wanted
-        ordered = wanted.sum(axis=2)
-        filled = np.where(ordered > 0.0, sold.sum(axis=2) / np.maximum(ordered, 1.0), 0.0)
-        share = orders.share.max(axis=2) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
-        served = self.scratch.served.sum(axis=2) / np.maximum(self.ledger.stock_value, 1.0)
+        follow, ledger = orders.follow_wanted, self.ledger
+        ordered = over_last(wanted)
+        filled = np.where(ordered > 0.0, over_last(sold) / np.maximum(ordered, 1.0), 0.0)
+        share = most_of_last(orders.share) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
+        served = over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0)
         share = np.minimum(share + served, 1.0)
-        hedged = self.ledger.hedge_mix.any(axis=1)
-        held = by_book(self.futures, self.ledger, self.futures.points)
-        short = np.maximum(-self.ledger.units, 0.0) * held
-        return np.asarray(short * (share * hedged)[:, :, None])
+        short = np.maximum(-ledger.units, 0.0) * by_book(self.futures, ledger, self.futures.points)
+        return np.asarray(short * (share * ledger.hedged)[:, :, None])
 
     def rescue_orders(self, orders: Book) -> Float64 | None:
         """Return what the national team orders by group, yuan (P, G); None without an order."""
         for member in self.members:
             if member.name == "national_team":
-                ordered = np.asarray(orders.buy[:, member.rows].sum(axis=1))
+                ordered = over_books(orders.buy[:, member.rows])
                 return ordered if ordered.any() else None
         return None
 
@@ -133,7 +132,7 @@ class Run:
         """Return what a participant bought this bar by group, yuan (P, G)."""
         for member in self.members:
             if member.name == name:
-                return np.asarray(self.scratch.bought[:, member.rows].sum(axis=1))
+                return over_books(self.scratch.bought[:, member.rows])
         return np.zeros_like(self.prices.level)
 
     def accounts(self, settle: Float64 | None = None) -> Account:
@@ -143,11 +142,11 @@ class Run:
         """
         ledger = self.ledger
         held = by_book(self.futures, ledger, self.futures.points)
-        value = np.where(ledger.capped, ledger.stock_value, ledger.group_value.sum(axis=2))
+        value = np.where(ledger.capped, ledger.stock_value, over_last(ledger.group_value))
         equity = value + ledger.cash
         if settle is not None:
             settled = by_book(self.futures, ledger, settle)
-            equity = equity + (ledger.units * (settled - held)).sum(axis=2)
+            equity = equity + over_last(ledger.units * (settled - held))
         nav = np.where(ledger.capital > 0.0, equity / np.maximum(ledger.capital, 1.0), 1.0)
         return Account(
             equity=equity,

@@ -11,6 +11,7 @@ from crowdfall.engine.crowd import Book
 from crowdfall.engine.ledger import Ledger
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import Prices
+from crowdfall.sums import over_last
 from crowdfall.types import Float64
 
 
@@ -128,10 +129,10 @@ class Tally:
         self.bought += scratch.bought
         self.sold += scratch.sold
         self.wanted_bought += orders.buy
-        self.forced += orders.forced * scratch.sold.sum(axis=2)
-        self.forced_group += (orders.forced[:, :, None] * scratch.sold).sum(axis=1)
+        self.forced += orders.forced * over_last(scratch.sold)
+        self.forced_group += (orders.forced[:, None, :] @ scratch.sold)[:, 0]
         self.futures_bought += np.maximum(traded, 0.0)
         self.futures_sold += np.maximum(-traded, 0.0)
         self.costs += costs
-        self.gain += gain.sum(axis=2)
-        self.basis_gain += by_basis.sum(axis=2)
+        self.gain += over_last(gain)
+        self.basis_gain += over_last(by_basis)

@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
+from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS, PolicyInForce
 from crowdfall.data.calendar import sessions
 from crowdfall.engine.costs import Costs, costs_on
 from crowdfall.engine.limits import suspended_on
 from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
 from crowdfall.market.snapshot import GROUPS, Market
-from crowdfall.scenarios.policies import news
+from crowdfall.scenarios.policies import news, span
 from crowdfall.scenarios.rules import Firing, changes_of, policies_of
 from crowdfall.scenarios.schema import Change, Policy, Scenario
 from crowdfall.types import Bool, Float64, Int64
@@ -70,9 +70,42 @@ class Setting:
         return (*self.scenario.policy, *policies_of(self.scenario, self.fired, self.days))
 
     @cached_property
+    def in_effect(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Return which policies hold, their channel being on: places by session and eighth."""
+        channels, spans = self.scenario.channels, [span(event) for event in self.policies]
+        on = {
+            k
+            for k, event in enumerate(self.policies)
+            if (channels.sell_ban if event.kind == "sell_ban" else channels.policies)
+        }
+        return tuple(
+            tuple(
+                tuple(k for k, when in enumerate(spans) if k in on and when.holds(day, eighth))
+                for eighth in range(8)
+            )
+            for day in self.days
+        )
+
+    @cached_property
+    def levers(self) -> dict[tuple[tuple[int, ...], str], PolicyInForce]:
+        """Keep what ``engine.policies`` found to bind each participant, by policies in effect."""
+        return {}
+
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Return the dated changes of terms, and those that rules have made."""
         return (*self.scenario.changes, *changes_of(self.scenario, self.fired, self.days))
+
+    @cached_property
+    def steps(self) -> Float64:
+        """Return the number of groups from one to the other, (G, G)."""
+        count = np.arange(len(self.group_float))
+        return np.asarray(np.abs(count[:, None] - count[None, :]), dtype=np.float64)
+
+    @cached_property
+    def small(self) -> Float64:
+        """Return the number of stocks of each group below CSI 500, (G - 2,)."""
+        return np.asarray(np.diff(self.edges)[2:], dtype=np.float64)
 
     @property
     def bars(self) -> int:
@@ -84,7 +117,7 @@ class Setting:
         """Return the length of a bar in days."""
         return 1.0 / self.bars
 
-    @property
+    @cached_property
     def spot_levels(self) -> Float64:
         """Return the first index points under the futures, (U,)."""
         return np.array([self.market.levels[GROUPS[g]] for g in GROUP_OF])

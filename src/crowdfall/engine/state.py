@@ -106,6 +106,13 @@ class FuturesState:
     first_short: Float64
     flow: Float64
 
+    def of_books(self, points: Float64, sort: Int64) -> Float64:
+        """Return the price of each book's months (P, R, U) from points by month, (P, U, M).
+
+        ``sort`` (R,): of the books.
+        """
+        return np.asarray(self.mix[sort] @ points.transpose(0, 2, 1))
+
     @property
     def price(self) -> Float64:
         """Return the points of the main contracts, (P, U)."""

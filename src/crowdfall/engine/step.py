@@ -14,8 +14,6 @@ Design:model 1 a.5 gives the order; the close of the day is in ``close``.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from crowdfall.agents.protocol import Account, View
@@ -33,6 +31,7 @@ from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.targets import draw_bars
 from crowdfall.errors import RunError
+from crowdfall.sums import over_books
 from crowdfall.types import Float64
 
 PIN_TOLERANCE = 1e-7
@@ -63,7 +62,7 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
             continue
         rows = member.rows
         rules = in_force(setting, day, bar, member.name)
-        seen = replace(public, own=account(member, everything), policy=rules)
+        seen = public.of(account(member, everything), rules)
         decision = member.terms.decide(seen, member.state)
         if decision is not None:
             enter(orders, rows, decision, ledger.sellable[:, rows])
@@ -124,7 +123,7 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     scratch = run.scratch
     net = scratch.wanted_net(run.setting)
     closing = run.hedge_closing(scratch.wanted, scratch.wanted, orders)
-    flow = (orders.futures + closing).sum(axis=1)
+    flow = over_books(orders.futures + closing)
     fast, slow = dislocate(run.prices, run.setting, net, flow, run.rescue_orders(orders))
     scratch.dislocation = fast + slow + run.prices.expected
     np.add(run.prices.noise, run.prices.impact, out=scratch.own)
@@ -157,7 +156,7 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move the dislocation with filled flows, add the stocks' own impact, set prices."""
     scratch, prices, setting = run.scratch, run.prices, run.setting
     orders.futures += run.hedge_closing(scratch.filled, scratch.wanted, orders)
-    flow = orders.futures.sum(axis=1)
+    flow = over_books(orders.futures)
     settle(prices, setting, scratch.net, flow, run.rescue_filled(orders))
     keep_parts(prices, setting)
     scratch.dislocation = prices.fast + prices.slow + prices.expected
@@ -189,7 +188,8 @@ def find_factors(run: Run, day: int, bar: int, *, first: bool) -> None:
         prices.market[:] = market[:, tick]
         prices.group[:] = group[:, tick]
         return
-    target = np.tile(setting.targets.ratio[day, bar], (run.paths, 1))
+    target = np.empty_like(prices.group)
+    target[:] = setting.targets.ratio[day, bar]
     kernels.solve_factors(
         run.scratch.own, setting.slope, prices.loading, run.scratch.dislocation,
         setting.index_weight, prices.base, prices.low, prices.high, setting.edges, target,

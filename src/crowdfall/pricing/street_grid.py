@@ -48,12 +48,14 @@ class StreetGrid:
         return np.asarray((1 - u) * low + u * high)
 
     def _build(self, i: Int64, j: Int64) -> None:
-        for a, b in zip(*np.nonzero(~self.built), strict=True):
-            if ((i == a) & (j == b)).any():
-                street = replace(self.street, vol=VOLS[a], q=DISCOUNTS[b])
-                table = street_hedge(street, points=POINTS)
-                self.tables[a, b] = table.alive, table.knocked_in
-                self.built[a, b] = True
+        missing = ~self.built[i, j]
+        if not missing.any():  # nearly always: a run of many paths needs a handful of tables
+            return
+        for a, b in set(zip(i[missing].tolist(), j[missing].tolist(), strict=True)):
+            street = replace(self.street, vol=VOLS[a], q=DISCOUNTS[b])
+            table = street_hedge(street, points=POINTS)
+            self.tables[a, b] = table.alive, table.knocked_in
+            self.built[a, b] = True
 
     def hedge(
         self, tables: Float64, underlying: Int64, log_ratio: Float64, is_knocked_in: Bool

@@ -75,15 +75,33 @@ def news(scenario: Scenario, days: Sequence[date]) -> Float64:
     return out
 
 
-def in_effect(event: Policy, day: date, eighth: int) -> bool:
-    """Say whether a policy holds in an eighth (0-7) of a session."""
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From an eighth (0-7) of a first session to the end of the last; None for no end."""
+
+    first: date
+    begins: int
+    last: date | None
+
+    def holds(self, day: date, eighth: int) -> bool:
+        """Say whether an eighth of a session lies within."""
+        begun = day > self.first or (day == self.first and eighth >= self.begins)
+        return begun and (self.last is None or day <= self.last)
+
+
+def span(event: Policy) -> Span:
+    """Return when a policy is in effect."""
     first = first_session(event)
     begins = event.start_bar if first == event.start else 0  # the hour was that of another day
     last = event.end
     if last is None and LEVERS[event.kind].one_day:
         last = first
-    begun = day > first or (day == first and eighth >= begins)
-    return begun and (last is None or day <= last)
+    return Span(first, begins, last)
+
+
+def in_effect(event: Policy, day: date, eighth: int) -> bool:
+    """Say whether a policy holds in an eighth (0-7) of a session."""
+    return span(event).holds(day, eighth)
 
 
 def level(event: Policy) -> float:
