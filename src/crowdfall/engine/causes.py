@@ -8,7 +8,7 @@ Where no rule finds anything, the latest fall or news is named, and at last the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp
 from typing import Final
 
@@ -20,7 +20,7 @@ from crowdfall.agents.traders import TrendShorts
 from crowdfall.engine.causes_of_rules import rescue_of_a_rule, what_it_observed
 from crowdfall.engine.crowd import Member
 from crowdfall.engine.happenings import MARKET, RULE, group_of
-from crowdfall.engine.scene import MEMORY, Candidate, Rule, Scene
+from crowdfall.engine.scene import MEMORY, Candidate, Rule, Scene, Trade
 from crowdfall.engine.trail import Event, Trail
 from crowdfall.engine.witness import SIZES
 from crowdfall.market.snapshot import GROUPS
@@ -42,13 +42,11 @@ def find_causes(scene: Scene, events: Iterable[Event]) -> None:
 
 
 def _heaviest(candidates: Iterable[Candidate], event: Event) -> Event | None:
-    best: tuple[float, Event] | None = None
+    most, best = 0.0, None
     for weight, found in candidates:
-        if found is None or not weight > 0.0 or not found.is_before(event):
-            continue
-        if best is None or weight > best[0]:
-            best = (weight, found)
-    return best[1] if best else None
+        if weight > most and found is not None and found.is_before(event):
+            most, best = weight, found
+    return best
 
 
 def _latest(trail: Trail, event: Event) -> Event | None:
@@ -98,10 +96,12 @@ def _last_rescue(trail: Trail, path: int, group: int) -> Event | None:
 def price_parts(scene: Scene, event: Event, g: int, sign: float) -> list[Candidate]:
     """Offer news and trades of the event's session by their part of a group's log return."""
     key = (event.path, g, sign)
-    if key not in scene.parts:
-        found = _price_parts(scene, event, g, sign)
-        scene.parts[key] = [part for part in found if part[0] > 0.0 and part[1] is not None]
-    return scene.parts[key]
+    found = scene.parts.get(key)
+    if found is None:
+        parts = _price_parts(scene, event, g, sign)
+        found = [part for part in parts if part[0] > 0.0 and part[1] is not None]
+        scene.parts[key] = found
+    return found
 
 
 def _price_parts(scene: Scene, event: Event, g: int, sign: float) -> Iterator[Candidate]:
@@ -109,44 +109,50 @@ def _price_parts(scene: Scene, event: Event, g: int, sign: float) -> Iterator[Ca
     kind = "news" if sign < 0.0 else "good_news"
     yield sign * float(sight.news[p, g]), _one(scene, event, kind, MARKET)
     yield sign * float(sight.group_news[p, g]), _one(scene, event, kind, GROUPS[g])
-    stock, futures = sight.stock_push[p, :, g].tolist(), sight.futures_push[p, :, g].tolist()
+    if (p, sign) not in scene.trades:
+        scene.trades[p, sign] = list(_trades(scene, event, sign))
+    for m, in_futures, part, whole, trade in scene.trades[p, sign]:
+        push = sight.futures_push if in_futures else sight.stock_push
+        yield sign * push.item(p, m, g) * part / whole, trade
+
+
+def _side(sign: float) -> str:
+    return "futures_purchase" if sign > 0.0 else "futures_sale"
+
+
+def _trades(scene: Scene, event: Event, sign: float) -> Iterator[Trade]:
+    """Yield the sales (-1) or purchases (+1) of the event's session, whatever group they pushed."""
+    p, day, trail = event.path, event.day, scene.trail
     for m, member in enumerate(scene.run.members):
-        if sign * stock[m] > 0.0:
-            yield from _stock_part(scene, event, m, sign * stock[m], sign)
-        if sign * futures[m] > 0.0:
-            trades = scene.trail.of_day(p, event.day, _side("futures", sign), member.name)
-            total = sum(trade.amount for trade in trades)
-            for trade in trades:
-                yield sign * futures[m] * trade.amount / total, trade
+        yield from (_bought if sign > 0.0 else _sold)(scene, event, m, member.name)
+        trades = trail.of_day(p, day, _side(sign), member.name)
+        total = sum(trade.amount for trade in trades)
+        for trade in trades:
+            yield m, True, trade.amount, total, trade
 
 
-def _side(what: str, sign: float) -> str:
-    names = {"stock": ("sale", "purchase"), "futures": ("futures_sale", "futures_purchase")}
-    return names[what][sign > 0.0]
+def _bought(scene: Scene, event: Event, m: int, name: str) -> Iterator[Trade]:
+    rescue = _largest(scene.trail.of_day(event.path, event.day, "rescue", name))
+    found = rescue or _one(scene, event, "purchase", name)
+    if found is not None:
+        yield m, False, 1.0, 1.0, found
 
 
-def _stock_part(
-    scene: Scene, event: Event, m: int, felt: float, sign: float
-) -> Iterator[Candidate]:
-    member, trail = scene.run.members[m], scene.trail
-    if sign > 0.0:
-        bought = _largest(trail.of_day(event.path, event.day, "rescue", member.name))
-        yield felt, bought or _one(scene, event, "purchase", member.name)
-        return
-    forced = trail.of_day(event.path, event.day, "forced_sale", member.name)
-    free = _one(scene, event, "sale", member.name)
+def _sold(scene: Scene, event: Event, m: int, name: str) -> Iterator[Trade]:
+    forced = scene.trail.of_day(event.path, event.day, "forced_sale", name)
+    free = _one(scene, event, "sale", name)
     parts = [sum(sale.amount for sale in forced), free.amount if free else 0.0]
     whole = max(sum(parts), 1.0)
-    yield felt * parts[0] / whole, _largest(forced)
-    yield felt * parts[1] / whole, free
+    for part, found in zip(parts, (_largest(forced), free), strict=True):
+        if found is not None:
+            yield m, False, part, whole, found
 
 
 def _one(scene: Scene, event: Event, kind: str, agent: str) -> Event | None:
-    found = scene.trail.of_day(event.path, event.day, kind, agent)
-    return found[0] if found else None
+    return _first(scene.trail.of_day(event.path, event.day, kind, agent))
 
 
-def _largest(events: list[Event]) -> Event | None:
+def _largest(events: Sequence[Event]) -> Event | None:
     return max(events, key=lambda event: event.amount) if events else None
 
 
@@ -167,7 +173,7 @@ def rise_of_basis(scene: Scene, event: Event) -> Iterator[Candidate]:
 def _basis_parts(scene: Scene, event: Event, sign: float) -> Iterator[Candidate]:
     u = UNDERLYINGS.index(event.agent)
     for m, member in enumerate(scene.run.members):
-        for trade in scene.trail.of_day(event.path, event.day, _side("futures", sign), member.name):
+        for trade in scene.trail.of_day(event.path, event.day, _side(sign), member.name):
             if trade.cell == event.agent:
                 yield sign * float(scene.today.basis_push[event.path, m, u]), trade
 
@@ -241,7 +247,7 @@ def losses_to_benchmark(scene: Scene, event: Event) -> Iterator[Candidate]:
             yield lost, _first(fall)
 
 
-def _first(events: list[Event]) -> Event | None:
+def _first(events: Sequence[Event]) -> Event | None:
     return events[0] if events else None
 
 

@@ -55,7 +55,6 @@ class Record:
         if self.scene is None:
             self.scene = Scene(run=run, trail=self.trail)
             start_events(run, self.trail)
-        self.trail.forget(day)
         policy_events(run, self.trail, day)
         shock_events(run, self.trail, day)
 

@@ -17,6 +17,9 @@ LOSS_WINDOW: Final = 5
 
 Candidate = tuple[float, Event | None]
 
+Trade = tuple[int, bool, float, float, Event]
+"""Participant, whether in futures, its part and the whole of what it traded there, the event."""
+
 
 @dataclass(kw_only=True)
 class Scene:
@@ -27,6 +30,12 @@ class Scene:
     sights: list[Sight] = field(default_factory=list)
     parts: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
     """Of this session by path, group and sign, once asked for."""
+    trades: dict[tuple[int, float], list[Trade]] = field(default_factory=dict)
+    """Of this session by path and sign, once asked for."""
+    places: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = {member.name: m for m, member in enumerate(self.run.members)}
 
     @property
     def today(self) -> Sight:
@@ -37,11 +46,11 @@ class Scene:
         """Add a session and forget the oldest."""
         self.sights = [*self.sights[-LOSS_WINDOW + 1 :], sight]
         self.parts.clear()
+        self.trades.clear()
 
     def member(self, name: str) -> int | None:
         """Return the place of a participant, None where it is switched off."""
-        names = [member.name for member in self.run.members]
-        return names.index(name) if name in names else None
+        return self.places.get(name)
 
 
 Rule = Callable[[Scene, Event], Iterable[Candidate]]

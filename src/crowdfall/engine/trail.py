@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 WINDOW: Final = 6
-"""Sessions over which events can still be looked up by day: twice what prices remember."""
+"""Sessions over which events are recent: twice what prices remember."""
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Trail:
     """All events of a block, in the order in which they were written."""
 
     events: list[Event] = field(default_factory=list)
-    _day: dict[tuple[int, int, str, str], list[Event]] = field(default_factory=dict)
+    _days: dict[tuple[int, str, str], list[tuple[int, list[Event]]]] = field(default_factory=dict)
     _last: dict[tuple[int, str, str, str], Event] = field(default_factory=dict)
 
     def write(
@@ -47,13 +47,20 @@ class Trail:
         """Write one event."""
         event = Event(len(self.events), path, day, bar, agent, cell, kind, amount)
         self.events.append(event)
-        self._day.setdefault((path, day, kind, agent), []).append(event)
+        days = self._days.setdefault((path, kind, agent), [])
+        if days and days[-1][0] == day:
+            days[-1][1].append(event)
+        else:
+            days.append((day, [event]))
         self._last[path, kind, agent, cell] = event
         return event
 
-    def of_day(self, path: int, day: int, kind: str, agent: str) -> list[Event]:
-        """Return the events of a kind and participant on one of the last sessions."""
-        return self._day.get((path, day, kind, agent), [])
+    def of_day(self, path: int, day: int, kind: str, agent: str) -> Sequence[Event]:
+        """Return the events of a kind and participant in a session."""
+        for then, events in reversed(self._days.get((path, kind, agent), ())):
+            if then <= day:
+                return events if then == day else ()
+        return ()
 
     def last(self, path: int, kind: str, agent: str, cell: str = "all") -> Event | None:
         """Return the latest event of a kind, participant and book."""
@@ -61,11 +68,8 @@ class Trail:
 
     def recent(self, path: int, day: int, kind: str, agent: str) -> Iterator[tuple[int, Event]]:
         """Yield the events of the last sessions, the nearest first, with their age in sessions."""
-        for age in range(WINDOW + 1):
-            for event in self.of_day(path, day - age, kind, agent):
-                yield age, event
-
-    def forget(self, day: int) -> None:
-        """Drop the look-up of a session that lies too far back."""
-        for key in [key for key in self._day if key[1] < day - WINDOW]:
-            del self._day[key]
+        for then, events in reversed(self._days.get((path, kind, agent), ())):
+            if then < day - WINDOW:
+                return
+            for event in events:
+                yield day - then, event

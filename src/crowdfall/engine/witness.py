@@ -8,6 +8,7 @@ participant's flow pushed each group and each basis: the weights by which causes
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -149,10 +150,14 @@ class Sight:
     began_buying: Int64
     basis: Float64  # (K + 1, P, U)
 
+    @cached_property
+    def _lost(self) -> Float64:
+        return np.concatenate([self.stock_loss, self.spot_loss, self.basis_loss], axis=2)
+
     def losses(self, path: int, rows: slice) -> list[float]:
         """Return what some books lost on each group, future's spot and basis, yuan, G + 2 U."""
-        parts = (self.stock_loss, self.spot_loss, self.basis_loss)
-        return [lost for part in parts for lost in part[path, rows].sum(axis=0).tolist()]
+        lost: list[float] = self._lost[path, rows].sum(axis=0).tolist()
+        return lost
 
 
 def look_back(witness: Witness, setting: Setting) -> Sight:
