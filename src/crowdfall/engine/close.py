@@ -15,6 +15,7 @@ from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
 from crowdfall.errors import RunError
+from crowdfall.sums import over_last
 from crowdfall.types import Float64
 
 LEAST_NAV = 0.05
@@ -35,7 +36,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     ledger.free_purchases()
     every = np.arange(ledger.cash.shape[1], dtype=np.int64)
     value_books(ledger, run.prices.price, run.setting, every)
-    ledger.stock_value = ledger.group_value.sum(axis=2)
+    ledger.stock_value = over_last(ledger.group_value)
     np.minimum(run.tally.left, ledger.group_value, out=run.tally.left)
     everything = run.accounts(settle)
     if not (np.isfinite(everything.equity).all() and np.isfinite(run.prices.level).all()):
@@ -44,11 +45,12 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     record.see_session(run, day)
     _futures_accounts(run, record, settle, day)
     public = view(run, day, run.setting.bars, everything)
+    navs = run.accounts().nav
     for member in run.members:
         rules = in_force(run.setting, day, run.setting.bars - 1, member.name)
         seen = public.of(account(member, everything), rules)
         plan = member.terms.plan(seen, member.state) if member.terms.enabled else None
-        _apply(run, record, member, plan, day)
+        _apply(run, record, member, plan, day, navs[:, member.rows])
     recognise(run.prices)
     futures.previous_settle = settle
     run.closes.append(run.prices.level.copy())
@@ -73,10 +75,12 @@ def _futures_accounts(run: Run, record: Record, settle: Float64, day: int) -> No
                 record.event(int(p), day, bar, member.name, member.cells[r], kind, size)
 
 
-def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int) -> None:
+def _apply(
+    run: Run, record: Record, member: Member, plan: Plan | None, day: int, nav: Float64
+) -> None:
     statuses = None
     if plan is not None:
-        _move_money(run, member.rows, plan)
+        _move_money(run, member.rows, plan, nav)
         for notice in plan.notices:
             run.calls[notice.path] += notice.kind == "margin_call"
             record.event(
@@ -87,11 +91,11 @@ def _apply(run: Run, record: Record, member: Member, plan: Plan | None, day: int
     record.status(member.rows, statuses)
 
 
-def _move_money(run: Run, rows: slice, plan: Plan) -> None:
+def _move_money(run: Run, rows: slice, plan: Plan, nav: Float64) -> None:
     ledger, tally = run.ledger, run.tally
     if plan.flow is not None:
         # Units are bought and sold at the nav: money in or out moves no one's return.
-        worth = np.maximum(run.accounts().nav[:, rows], LEAST_NAV)
+        worth = np.maximum(nav, LEAST_NAV)
         ledger.cash[:, rows] += plan.flow
         ledger.capital[:, rows] += plan.flow / worth
         ledger.outside += plan.flow.sum(axis=1)

@@ -6,6 +6,7 @@ what is told, never what happens.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,8 +19,10 @@ from crowdfall.engine.trail import Trail
 from crowdfall.engine.witness import SIZES, Sight
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.policies import takes_effect
-from crowdfall.types import Bool
+from crowdfall.sums import over_last
+from crowdfall.types import Bool, Float64
 
+Places = list[list[list[int]]]
 FALL: Final = 0.01
 """Daily move of a size group, log, from which it falls or rises (assumption, 0.005-0.03)."""
 NEWS: Final = 0.005
@@ -77,17 +80,12 @@ def shock_events(run: Run, trail: Trail, day: int) -> None:
 def session_events(run: Run, trail: Trail, day: int, sight: Sight) -> None:
     """Write the events of the bars, then those that are seen at the close."""
     _news(run, trail, day, sight)
-    for m, member in enumerate(run.members):
-        if member.name == "national_team":
-            _rescue(trail, day, sight, m)
-        else:
-            _stock_trades(run, trail, day, sight, m)
-        _futures_trades(trail, day, sight, m, member)
+    if run.members:
+        _trades_of_all(run, trail, day, sight)
     _gaps(trail, day, sight)
     _index_moves(run, trail, day, sight)
     _locks(run, trail, day)
-    for member in run.members:
-        _locked_out(run, trail, day, member)
+    _locked_out(run, trail, day)
 
 
 def _news(run: Run, trail: Trail, day: int, sight: Sight) -> None:
@@ -100,35 +98,89 @@ def _news(run: Run, trail: Trail, day: int, sight: Sight) -> None:
         trail.write(p, day, 0, GROUPS[g], "all", "news" if move < 0.0 else "good_news", abs(move))
 
 
-def _stock_trades(run: Run, trail: Trail, day: int, sight: Sight, m: int) -> None:
-    member = run.members[m]
-    sold = sight.sold[:, m, :SIZES].sum(axis=1)
-    bought = sight.bought[:, m, :SIZES].sum(axis=1)
-    forced = run.tally.forced[:, member.rows]
-    for p, r in _where(forced > 0.0):
-        amount = float(forced[p, r])
-        trail.write(
-            p, day, int(sight.began[p, m, 0]), member.name, member.cells[r], "forced_sale", amount
-        )
-    free = sold - forced.sum(axis=1)
+def _trades_of_all(run: Run, trail: Trail, day: int, sight: Sight) -> None:
+    told = _trades(run, sight)
+    for m, member in enumerate(run.members):
+        if member.name == "national_team":
+            _rescue(trail, day, sight, m)
+        else:
+            _stock_trades(run, trail, day, sight, m, told)
+        _futures_trades(trail, day, sight, m, member, told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trades:
+    """What members traded on the day that is worth telling, found for all of them at once.
+
+    ``free`` and ``bought`` (P, M): stock sold unforced and bought, yuan. The others list by member
+    where: ``forced`` (path, row), ``sales`` and ``purchases`` (path,), ``futures`` (path, u).
+    """
+
+    free: Float64
+    bought: Float64
+    forced: Places
+    sales: Places
+    purchases: Places
+    futures: Places
+
+
+def _trades(run: Run, sight: Sight) -> _Trades:
+    sold, bought = over_last(sight.sold[:, :, :SIZES]), over_last(sight.bought[:, :, :SIZES])
+    forced = run.tally.forced
+    free = sold - np.add.reduceat(forced, run.witness.starts, axis=1)
     part = free / np.maximum(sold, 1.0)
-    felt = part * -sight.stock_push[:, m].min(axis=1) >= MOVED
-    for p in np.flatnonzero(felt & (free > 0.0)).tolist():
-        bar = int(sight.began[p, m, 0])
-        trail.write(p, day, bar, member.name, "all", "sale", float(free[p]))
-    felt = sight.stock_push[:, m].max(axis=1) >= MOVED
-    for p in np.flatnonzero(felt & (bought > 0.0)).tolist():
-        bar = int(sight.began_buying[p, m, 0])
-        trail.write(p, day, bar, member.name, "all", "purchase", float(bought[p]))
+    moved = np.abs(sight.basis_push) >= MOVED
+    sells = (part * -sight.stock_push.min(axis=2) >= MOVED) & (free > 0.0)
+    buys = (sight.stock_push.max(axis=2) >= MOVED) & (bought > 0.0)
+    return _Trades(
+        free=free,
+        bought=bought,
+        forced=_of_rows(run, forced > 0.0),
+        sales=_of_members(sells),
+        purchases=_of_members(buys),
+        futures=_of_members(moved),
+    )
 
 
-def _futures_trades(trail: Trail, day: int, sight: Sight, m: int, member: Member) -> None:
-    net = sight.bought[:, m, SIZES:] - sight.sold[:, m, SIZES:]
-    for p, u in _where(np.abs(sight.basis_push[:, m]) >= MOVED):
-        sells = bool(net[p, u] < 0.0)
-        bar = (sight.began if sells else sight.began_buying)[p, m, 1 + u]
-        kind = "futures_sale" if sells else "futures_purchase"
-        trail.write(p, day, int(bar), member.name, UNDERLYINGS[u], kind, abs(float(net[p, u])))
+def _of_members(flags: Bool) -> Places:
+    """Return where flags (P, M, ...) are set, by member: path and what follows."""
+    found: Places = [[] for _ in range(flags.shape[1])]
+    for m, *place in np.argwhere(flags.swapaxes(0, 1)).tolist():
+        found[m].append(place)
+    return found
+
+
+def _of_rows(run: Run, flags: Bool) -> Places:
+    """Return where flags of books (P, R) are set, by member: path and row."""
+    found: Places = [[] for _ in run.members]
+    places = np.argwhere(flags)
+    members = np.searchsorted(run.witness.starts, places[:, 1], side="right") - 1
+    for m, place in zip(members.tolist(), places.tolist(), strict=True):
+        found[m].append(place)
+    return found
+
+
+def _stock_trades(run: Run, trail: Trail, day: int, sight: Sight, m: int, told: _Trades) -> None:
+    member, forced = run.members[m], run.tally.forced
+    for p, row in told.forced[m]:
+        bar, cell = sight.began.item(p, m, 0), member.cells[row - member.rows.start]
+        trail.write(p, day, bar, member.name, cell, "forced_sale", forced.item(p, row))
+    for (p,) in told.sales[m]:
+        bar = sight.began.item(p, m, 0)
+        trail.write(p, day, bar, member.name, "all", "sale", told.free.item(p, m))
+    for (p,) in told.purchases[m]:
+        bar = sight.began_buying.item(p, m, 0)
+        trail.write(p, day, bar, member.name, "all", "purchase", told.bought.item(p, m))
+
+
+def _futures_trades(
+    trail: Trail, day: int, sight: Sight, m: int, member: Member, told: _Trades
+) -> None:
+    for p, u in told.futures[m]:
+        net = sight.bought.item(p, m, SIZES + u) - sight.sold.item(p, m, SIZES + u)
+        bar = (sight.began if net < 0.0 else sight.began_buying).item(p, m, 1 + u)
+        kind = "futures_sale" if net < 0.0 else "futures_purchase"
+        trail.write(p, day, bar, member.name, UNDERLYINGS[u], kind, abs(net))
 
 
 def _rescue(trail: Trail, day: int, sight: Sight, m: int) -> None:
@@ -164,13 +216,14 @@ def _locks(run: Run, trail: Trail, day: int) -> None:
         trail.write(p, day, run.setting.bars, GROUPS[g], "all", "limit_lock", share)
 
 
-def _locked_out(run: Run, trail: Trail, day: int, member: Member) -> None:
-    tally, rows = run.tally, member.rows
-    left = tally.left[:, rows].sum(axis=2)
-    wanted = left + tally.sold[:, rows].sum(axis=2)
-    for p, r in _where((left > LOCKED_OUT * wanted) & (wanted > 1e6)):
-        amount = float(left[p, r])
-        trail.write(p, day, run.setting.bars, member.name, member.cells[r], "locked_out", amount)
+def _locked_out(run: Run, trail: Trail, day: int) -> None:
+    left = over_last(run.tally.left)
+    wanted = left + over_last(run.tally.sold)
+    where = _of_rows(run, (left > LOCKED_OUT * wanted) & (wanted > 1e6))
+    for member, places in zip(run.members, where, strict=True):
+        for p, row in places:
+            cell, amount = member.cells[row - member.rows.start], left.item(p, row)
+            trail.write(p, day, run.setting.bars, member.name, cell, "locked_out", amount)
 
 
 def _where(flags: Bool) -> list[tuple[int, int]]:

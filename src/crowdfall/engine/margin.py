@@ -77,8 +77,7 @@ def settle_deposits(run: Run, settle: Float64) -> Float64:
     accounts, ledger = run.deposits, run.ledger
     terms = run.setting.scenario.futures_margin
     price = by_book(run.futures, ledger, settle)
-    last = by_book(run.futures, ledger, run.futures.points)
-    mark = over_last(ledger.units * (price - last)) * accounts.hedged
+    mark = run.settled(settle) * accounts.hedged
     accounts.balance += run.tally.gain * accounts.hedged + mark - accounts.mark
     accounts.mark = mark
     exchange = required(run, accounts, price)

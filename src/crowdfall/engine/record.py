@@ -86,7 +86,7 @@ class Record:
         everything = run.accounts()
         self.daily.append(daily_row(run, day, everything))
         self.futures.append(futures_row(run, settle))
-        settled = run.accounts(settle).equity
+        settled = everything.equity + run.settled(settle)
         self.agents.append(agents_row(run, before, everything, settled, self.statuses))
         self.flows.append(flows_row(run))
         self.statuses = []

@@ -13,6 +13,7 @@ from crowdfall.engine.run_state import Run
 from crowdfall.engine.volume import background_turnover
 from crowdfall.market.snapshot import GROUPS, INDICES
 from crowdfall.results.schema import CONTRACT_RANKS
+from crowdfall.sums import over_books, over_last
 from crowdfall.types import Float64
 
 RESCUED = ("csi300", "csi500", "csi1000", "csi2000")
@@ -49,7 +50,7 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
     row["forced_sales"] = tally.forced.sum(axis=1)
     for g, name in enumerate(GROUPS):
         row[f"forced_share_{name}"] = tally.forced_group[:, g] / setting.group_float[g]
-    row["unfilled_sales"] = tally.left.sum(axis=(1, 2))
+    row["unfilled_sales"] = over_last(tally.left).sum(axis=1)
     row["broker_shortfall"] = run.ledger.broker_paid.sum(axis=1)
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
     for index in RESCUED:
@@ -65,7 +66,7 @@ def _rows(run: Run, name: str) -> slice:
 
 def _turnover(run: Run, row: Row) -> None:
     prices = run.prices
-    traded = (run.tally.bought + run.tally.sold).sum(axis=1)
+    traded = over_books(run.tally.bought + run.tally.sold)
     by_group = background_turnover(prices, run.setting) + traded
     row["turnover"] = by_group.sum(axis=1)
     for g, name in enumerate(GROUPS):
@@ -91,10 +92,10 @@ def open_interest(run: Run) -> Float64:
     what else was open at the start spreads as the market's.
     """
     futures, ledger = run.futures, run.ledger
-    longs = by_sort(ledger, np.maximum(ledger.units, 0.0))[:, :, :, None]
-    net = by_sort(ledger, ledger.units)[:, :, :, None]
-    mix = futures.mix[:, None, :]
-    by_month = (longs * mix).sum(axis=1) + np.maximum(-(net * mix).sum(axis=1), 0.0)
+    longs = by_sort(ledger, np.maximum(ledger.units, 0.0)).transpose(0, 2, 1)
+    net = by_sort(ledger, ledger.units).transpose(0, 2, 1)
+    mix = futures.mix
+    by_month = longs @ mix + np.maximum(-(net @ mix), 0.0)
     rest = (run.first_open_units - run.first_longs)[:, :, None]
     units = rest * month_share(run.setting, futures.listed, futures.days) + by_month
     return np.asarray(np.maximum(units, 0.0) * futures.points)
@@ -109,7 +110,7 @@ def futures_row(run: Run, settle: Float64) -> Row:
     """Return the columns of ``futures``, (P, U, months); labels of the months as lists."""
     futures = run.futures
     traded = by_sort(run.ledger, run.tally.futures_bought + run.tally.futures_sold)
-    by_month = (traded[:, :, :, None] * futures.mix[:, None, :]).sum(axis=1)
+    by_month = traded.transpose(0, 2, 1) @ futures.mix
     return {
         "contract": [f"{u.upper()}{code}" for u in UNDERLYINGS for code in futures.listed.codes],
         "underlying": [u for u in UNDERLYINGS for _ in futures.listed.codes],
@@ -136,8 +137,8 @@ def agents_row(
 ) -> Row:
     """Return the columns of ``agents``, (P, R); ``settled``: equity at settlement."""
     tally, ledger = run.tally, run.ledger
-    bought, sold = tally.bought.sum(axis=2), tally.sold.sum(axis=2)
-    short = np.abs(now.futures).sum(axis=2)
+    bought, sold = over_last(tally.bought), over_last(tally.sold)
+    short = over_last(np.abs(now.futures))
     held = now.stock_value > 1.0
     invested = ledger.capital > 0.0
     benchmarked = np.concatenate(
@@ -155,7 +156,7 @@ def agents_row(
         "futures_ic": now.futures[:, :, 0],
         "futures_im": now.futures[:, :, 1],
         "gross": now.stock_value + short,
-        "net": now.stock_value + now.futures.sum(axis=2),
+        "net": now.stock_value + over_last(now.futures),
         "leverage": np.where(
             now.equity > 0, now.stock_value / np.maximum(now.equity, 1e-9), nothing
         ),
@@ -187,6 +188,10 @@ def flows_row(run: Run) -> Row:
     rest = {"bought": bought, "sold": sold, "wanted_bought": bought, "wanted_sold": sold}
     row: Row = {}
     for name, amount in amounts.items():
-        parts = [amount[:, member.rows].sum(axis=1) for member in run.members]
-        row[name] = np.stack([*parts, rest[name]], axis=1)  # (P, M + 1, G + U)
+        row[name] = np.empty(
+            (run.paths, len(run.members) + 1, amount.shape[2])
+        )  # (P, M + 1, G + U)
+        if run.members:
+            np.add.reduceat(amount, run.witness.starts, axis=1, out=row[name][:, :-1])
+        row[name][:, -1] = rest[name]
     return row

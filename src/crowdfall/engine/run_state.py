@@ -135,6 +135,11 @@ class Run:
                 return over_books(self.scratch.bought[:, member.rows])
         return np.zeros_like(self.prices.level)
 
+    def settled(self, settle: Float64) -> Float64:
+        """Return what books gain as futures go from the last price to settlement, (P, R)."""
+        held, ledger = self.futures.points, self.ledger
+        return over_last(ledger.units * by_book(self.futures, ledger, settle - held))
+
     def accounts(self, settle: Float64 | None = None) -> Account:
         """Return the books of all, (P, R): fund stocks at the last close, others at this bar.
 
@@ -145,8 +150,7 @@ class Run:
         value = np.where(ledger.capped, ledger.stock_value, over_last(ledger.group_value))
         equity = value + ledger.cash
         if settle is not None:
-            settled = by_book(self.futures, ledger, settle)
-            equity = equity + over_last(ledger.units * (settled - held))
+            equity = equity + self.settled(settle)
         nav = np.where(ledger.capital > 0.0, equity / np.maximum(ledger.capital, 1.0), 1.0)
         return Account(
             equity=equity,
