@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from crowdfall.market.snapshot import GROUPS, Market
 from crowdfall.parameters import Meaning, meaning
-from crowdfall.scenarios.schema import Agents, Scenario
+from crowdfall.scenarios.schema import PARTICIPANTS, Scenario
 from invented_market import CALM, CRASH, invented_market, invented_scenario
 
-AGENTS = tuple(item.name for item in fields(Agents))
+AGENTS = PARTICIPANTS
 NAMED = ("dma", "neutral", "enhanced", "margin_accounts", "quant")
 """Participants that a drawn ban binds."""
 BOUND = ("agents.dma.leverage_cap", "agents.dma.initial_margin")

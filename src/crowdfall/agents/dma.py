@@ -31,8 +31,8 @@ STARTS: Final = {
 }
 """Starting margin and weight (assumption; the mean of design:model 10). Managers differ in
 patience: a patient book has no stop-loss worth the name and sits until its broker calls."""
-MIX: Final = {"ic": (1.0, 0.0), "im": (0.0, 1.0), "mix": (0.5, 0.5)}
-"""How a book's short is split over IC and IM."""
+MIX: Final = {"im": (0.0, 1.0), "ic": (1.0, 0.0), "mix": (0.5, 0.5)}
+"""How a book's short is split over IC and IM; books stand in this order."""
 
 
 def _hedges() -> dict[str, float]:
@@ -151,7 +151,7 @@ class Dma:
 
         Books that the swap rules do not admit stay empty; the others share the whole.
         """
-        grid = list(product(TILTS, self.hedges, STARTS))
+        grid = list(product(TILTS, (h for h in MIX if h in self.hedges), STARTS))
         cells = tuple(f"tilt{t:+.2f}-{h}-{s}" for t, h, s in grid)
         weight = np.array([self.hedges[h] * STARTS[s][1] / len(TILTS) for _, h, s in grid])
         margin = np.array([STARTS[s][0] for _, _, s in grid])

@@ -103,7 +103,7 @@ class Neutral:
 
     def open(self, opening: Opening) -> tuple[Positions, NeutralState]:
         """Return 6 hedged books with the equity that their gross needs."""
-        grid = list(product(TILTS, self.hedges))
+        grid = list(product(TILTS, (h for h in MIX if h in self.hedges)))
         cells = tuple(f"tilt{t:+.2f}-{h}" for t, h in grid)
         value = self.gross * np.array([self.hedges[h] / len(TILTS) for _, h in grid])
         weights = tilted(HEDGED_LOW, HEDGED_HIGH, tuple(0.6 * self.tilt + t for t, _ in grid))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from crowdfall.agents.protocol import (
 from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
 from crowdfall.scenarios.inputs import rescue_schedule, shock_schedule
-from crowdfall.scenarios.schema import Agents, Scenario
+from crowdfall.scenarios.schema import PARTICIPANTS, Scenario
 from crowdfall.types import Float64, Int64
 
 
@@ -59,8 +59,8 @@ class Book:
 
 def participants(scenario: Scenario) -> list[tuple[str, Participant]]:
     """Return those of the scenario schema, then the user's own, loaded from their files."""
-    found = [(item.name, getattr(scenario.agents, item.name)) for item in fields(Agents)]
-    for name, own in scenario.custom.items():
+    found = [(name, getattr(scenario.agents, name)) for name in PARTICIPANTS]
+    for name, own in sorted(scenario.agents.custom.items()):
         found.append((name, CustomAgent(name, own, scenario.input_file(own.file))))
     return found
 

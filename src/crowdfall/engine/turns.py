@@ -40,8 +40,8 @@ def _change(run: Run, words: tuple[str, ...]) -> bool:
     strength = scenario.impact.stock_impact if on else 0.0
     run.strength = strength * run.setting.market.stocks.volatility
     for member in run.members:
-        if member.name in scenario.custom:
-            own = scenario.custom[member.name]
+        if member.name in scenario.agents.custom:
+            own = scenario.agents.custom[member.name]
             member.terms = CustomAgent(member.name, own, scenario.input_file(own.file))
         else:
             member.terms = getattr(scenario.agents, member.name, member.terms)

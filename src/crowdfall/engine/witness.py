@@ -7,7 +7,7 @@ participant's flow pushed each group and each basis: the weights by which causes
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -198,8 +198,7 @@ def look_back(witness: Witness, setting: Setting) -> Sight:
 
 def rescuers(setting: Setting) -> list[int]:
     """Return the numbers of the participants whose purchases are a rescue: the national team."""
-    agents = setting.scenario.agents
-    names = [item.name for item in fields(agents) if getattr(agents, item.name).enabled]
+    names = setting.scenario.agents.enabled
     return [m for m, name in enumerate(names) if name == "national_team"]
 
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.read import build
-from crowdfall.scenarios.schema import Change, Policy, Rule, Scenario
+from crowdfall.scenarios.schema import PARTICIPANTS, Change, Policy, Rule, Scenario
 
-PARTS: Final = ("agents", "channels", "impact", "basis", "noise", "custom")
+PARTS: Final = ("agents", "channels", "impact", "basis", "noise")
 RESCUE: Final = ("inputs.rescue_first", "inputs.rescue_first_amount")
 """What may change beside the parts: the rescue is scheduled anew from that session on."""
 SCHEDULED: Final = "national_team"
@@ -117,10 +117,9 @@ def check_changes(scenario: Scenario) -> None:
             raise ScenarioError("change_end", start=each.start, end=each.end)
         check_words(now, each.set)
         after = changed(scenario, words_on(scenario.changes, each.start))
-        for item in fields(after.agents):
-            joins = getattr(after.agents, item.name).enabled
-            if joins and not getattr(scenario.agents, item.name).enabled:
-                raise ScenarioError("joins_late", name=item.name, at=each.start)
+        for name in after.agents.enabled:
+            if name not in scenario.agents.enabled:
+                raise ScenarioError("joins_late", name=name, at=each.start)
         now = after
 
 
@@ -136,7 +135,7 @@ def _check_key(scenario: Scenario, key: str) -> None:
     if part not in PARTS and key not in RESCUE:
         raise ScenarioError("fixed_at_start", key=key, parts=", ".join((*PARTS, *RESCUE)))
     name, _, term = rest.partition(".")
-    if part != "agents" or name == SCHEDULED or not hasattr(scenario.agents, name):
+    if part != "agents" or name == SCHEDULED or name not in PARTICIPANTS:
         return
     kind: Any = type(getattr(scenario.agents, name))
     if term in opening_terms(kind):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import date
 
 from crowdfall.agents.book_map import book_map
@@ -13,9 +12,7 @@ from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.changes import check_changes
 from crowdfall.scenarios.policies import check_policies
 from crowdfall.scenarios.rules import check_rules
-from crowdfall.scenarios.schema import Agents, Scenario
-
-AGENT_NAMES = tuple(item.name for item in fields(Agents))
+from crowdfall.scenarios.schema import PARTICIPANTS, Scenario
 
 
 def check(scenario: Scenario) -> None:
@@ -33,7 +30,7 @@ def check(scenario: Scenario) -> None:
     if clock.mode == "replay":
         _check_replay(scenario)
     _check_profiles(scenario)
-    check_policies(scenario, AGENT_NAMES)
+    check_policies(scenario, PARTICIPANTS)
     _check_shocks(scenario)
     for halt in scenario.suspension:
         if halt.end < halt.start:
@@ -41,15 +38,15 @@ def check(scenario: Scenario) -> None:
                 "suspension_end", symbol=halt.symbol, start=halt.start, end=halt.end
             )
     _check_swaps(scenario)
-    for name in scenario.custom:
+    for name in scenario.agents.custom:
         if (
-            name in AGENT_NAMES
-            or name in ("background", "policy", "rule")
+            name in PARTICIPANTS
+            or name in ("background", "custom", "policy", "rule")
             or not name.isidentifier()
         ):
             raise ScenarioError("custom_name", name=name)
     check_changes(scenario)
-    check_rules(scenario, AGENT_NAMES)
+    check_rules(scenario, PARTICIPANTS)
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))

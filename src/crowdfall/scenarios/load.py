@@ -96,6 +96,8 @@ def _with_parameters(path: Path, words: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolve(found: _Found, words: Mapping[str, object]) -> Scenario:
+    for name in _table(words, "custom"):  # where own agents once stood
+        raise ScenarioError("custom_place", name=name)
     scenario = build(Scenario, {"name": found.path.stem, **words})
     scenario = replace(scenario, folder=found.path.parent, base_folder=found.base_folder)
     check(scenario)

@@ -73,7 +73,9 @@ def _value(hint: Any, value: object, path: str) -> object:  # noqa: ANN401 - a t
         if not isinstance(value, Mapping):
             raise ScenarioError("wrong_type", key=path, value=value, wanted="a table")
         inner = typing.get_args(hint)[1]
-        return {str(k): _value(inner, v, f"{path}.{k}") for k, v in value.items()}
+        # In order of the keys: one digest must mean one result, and sums round by their order.
+        ordered = sorted(value.items(), key=lambda entry: str(entry[0]))
+        return {str(k): _value(inner, v, f"{path}.{k}") for k, v in ordered}
     if is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise ScenarioError("wrong_type", key=path, value=value, wanted="a table")

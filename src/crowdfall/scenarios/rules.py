@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -151,7 +151,6 @@ def _check_levers(scenario: Scenario, rule: Rule, names: tuple[str, ...]) -> Non
         raise ScenarioError("rule_without_team", title=rule.title)
     check_words(scenario, rule.set)
     after = changed(scenario, rule.set)
-    for item in fields(after.agents):
-        joins = getattr(after.agents, item.name).enabled
-        if joins and not getattr(scenario.agents, item.name).enabled:
-            raise ScenarioError("rule_joins", title=rule.title, name=item.name)
+    for name in after.agents.enabled:
+        if name not in scenario.agents.enabled:
+            raise ScenarioError("rule_joins", title=rule.title, name=name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from crowdfall.agents.arbitrageurs import Arbitrageurs
 from crowdfall.agents.custom import CustomTerms
@@ -139,7 +139,10 @@ class Noise:
 
 @dataclass(frozen=True, kw_only=True)
 class Agents:
-    """The participants, each with its switch ``enabled`` and its terms."""
+    """The participants, each with its switch ``enabled`` and its terms.
+
+    ``custom``: the user's own by name, each from a file.
+    """
 
     snowball_dealers: SnowballDealers = SnowballDealers()
     front_runners: FrontRunners = FrontRunners()
@@ -160,6 +163,17 @@ class Agents:
     value_investors: ValueInvestors = ValueInvestors()
     market_makers: MarketMakers = MarketMakers()
     issuers: Issuers = Issuers()
+    custom: dict[str, CustomTerms] = field(default_factory=dict)
+
+    @property
+    def enabled(self) -> tuple[str, ...]:
+        """Return who takes part, in the order in which they act; the user's own come last."""
+        shipped = (name for name in PARTICIPANTS if getattr(self, name).enabled)
+        return (*shipped, *(name for name in sorted(self.custom) if self.custom[name].enabled))
+
+
+PARTICIPANTS: Final = tuple(item.name for item in fields(Agents) if item.name != "custom")
+"""Names of the participants that ship, in the order in which they act."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +310,6 @@ class Scenario:
     rule: tuple[Rule, ...] = ()
     shock: tuple[Shock, ...] = ()
     changes: tuple[Change, ...] = ()
-    custom: dict[str, CustomTerms] = field(default_factory=dict)
     suspension: tuple[Suspension, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     folder: Path = field(default=Path(), compare=False)
@@ -325,7 +338,7 @@ class Scenario:
         """Return the input files named."""
         inputs = self.inputs
         files = (inputs.index_path, inputs.assimilation, inputs.rescue)
-        own = (each.file for each in self.custom.values())
+        own = (each.file for each in self.agents.custom.values())
         return tuple(n for n in (*files, self.agents.snowball_dealers.book, *own) if n)
 
     def input_file(self, name: str) -> Path:

@@ -30,8 +30,8 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def scenario(folder: Path, code: str, *words: str) -> Scenario:
     (folder / "mine.py").write_text(code, encoding="utf-8")
     return invented_scenario(
-        folder, '[custom.mine]\nfile = "mine.py"', "numbers = { size = 5e9, stop = 0.02 }", *words,
-        moves=CRASH, days=4,
+        folder, '[agents.custom.mine]\nfile = "mine.py"',
+        "numbers = { size = 5e9, stop = 0.02 }", *words, moves=CRASH, days=4,
     )  # fmt: skip
 
 
@@ -44,8 +44,8 @@ def test_example_is_short_and_sells_after_its_stop(tmp_path: Path) -> None:
     stopped = books.filter(pl.col("nav") < 0.97)
     assert stopped.height
     assert books["stock_sold"].sum() > 0.0
-    patient = replace(asked.custom["mine"], numbers={"size": 5e9, "stop": 0.99})
-    other = replace(asked, custom={"mine": patient})
+    patient = replace(asked.agents.custom["mine"], numbers={"size": 5e9, "stop": 0.99})
+    other = replace(asked, agents=replace(asked.agents, custom={"mine": patient}))
     run = ensemble.run(market(), other, paths=2, seed=1, workers=1, out=tmp_path / "patient")
     mine = run.table("agents").filter(pl.col("kind") == "mine")
     assert mine["stock_value"].min() > 0.0
@@ -61,14 +61,40 @@ def test_digest_knows_the_file_and_a_run_keeps_it(tmp_path: Path) -> None:
     assert scenario(tmp_path, code + "\n# other").digest != digest
     again = tmp_path / "again.toml"
     again.write_text(describe(first), encoding="utf-8")
-    assert load(str(again)).custom == first.custom
+    assert load(str(again)).agents.custom == first.agents.custom
 
 
 def test_example_scenario_names_the_example(tmp_path: Path) -> None:
     for name in ("stop_loss.toml", "stop_loss_fund.py"):
         shutil.copy(EXAMPLE.parent / name, tmp_path / name)
     loaded = load(str(tmp_path / "stop_loss.toml"))
-    assert loaded.input_file(loaded.custom["stop_loss_fund"].file) == tmp_path / EXAMPLE.name
+    assert loaded.input_file(loaded.agents.custom["stop_loss_fund"].file) == tmp_path / EXAMPLE.name
+
+
+def test_a_word_changes_one_number_of_it(tmp_path: Path) -> None:
+    scenario(tmp_path, EXAMPLE.read_text(encoding="utf-8"))
+    path = str(tmp_path / "invented.toml")
+    asked = load(path, ["agents.custom.mine.numbers.stop=0.03"]).agents.custom["mine"]
+    assert asked.numbers == {"size": 5e9, "stop": 0.03}
+    out = load(path, ["agents.custom.mine.enabled=false"]).agents
+    assert "mine" in load(path).agents.enabled
+    assert "mine" not in out.enabled
+
+
+def test_the_old_place_of_own_agents_is_told_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(CrowdfallError) as caught:
+        invented_scenario(tmp_path, '[custom.mine]\nfile = "mine.py"')
+    assert caught.value.code == "custom_place"
+    assert "[agents.custom.mine]" in told(caught.value)
+
+
+def test_one_that_sits_out_the_first_day_cannot_join_later(tmp_path: Path) -> None:
+    code = EXAMPLE.read_text(encoding="utf-8")
+    later = '[[changes]]\nstart = 2024-01-03\nset = ["agents.custom.mine.enabled=true"]'
+    with pytest.raises(CrowdfallError) as caught:
+        scenario(tmp_path, code, "enabled = false", later)
+    assert caught.value.code == "joins_late"
 
 
 SELL = "    return Orders(sell=stopped[:, :, None] * share * view.own.group_value)\n"
@@ -123,9 +149,9 @@ def test_blocks_before_the_mistake_are_kept(tmp_path: Path) -> None:
     assert open_run(tmp_path / "run", incomplete=True).finished_blocks() == [0]
 
 
-@pytest.mark.parametrize("name", ["dma", "background"])
+@pytest.mark.parametrize("name", ["dma", "background", "custom"])
 def test_name_that_is_taken_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(CrowdfallError) as caught:
-        invented_scenario(tmp_path, f'[custom.{name}]\nfile = "mine.py"')
+        invented_scenario(tmp_path, f'[agents.custom.{name}]\nfile = "mine.py"')
     assert caught.value.code == "custom_name"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -15,7 +14,7 @@ from crowdfall.experiments.targets.rows import read_pick
 from crowdfall.experiments.targets.terms import UNITS, Target, TargetKind
 from crowdfall.market.snapshot import INDICES
 from crowdfall.results.schema import TABLES
-from crowdfall.scenarios.schema import Agents
+from crowdfall.scenarios.schema import PARTICIPANTS
 
 SHIPPED: Final = "feb2024"
 """Name of the targets that ship."""
@@ -112,7 +111,7 @@ def _names(where: str, entry: Mapping[str, Any]) -> dict[str, str]:
         "column": (entry["column"],)
         if entry["quantity"] == "rows" and "column" in entry
         else _COLUMNS,
-        "participant": tuple(item.name for item in fields(Agents)),
+        "participant": PARTICIPANTS,
     }
     names: dict[str, str] = {}
     for key, choices in known.items():

@@ -8,7 +8,7 @@ participants' own ``plan`` and ``decide``.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -22,7 +22,7 @@ from crowdfall.engine.step import final_prices, view
 from crowdfall.market import store
 from crowdfall.market.impact import Impact
 from crowdfall.market.thin import thin
-from crowdfall.scenarios.schema import Agents, Channels, Clock, Scenario
+from crowdfall.scenarios.schema import PARTICIPANTS, Agents, Channels, Clock, Scenario
 from crowdfall.types import Float64
 
 EVERY: Final = 16
@@ -51,7 +51,7 @@ def small_run(impact: Impact, channels: Channels, *, bars: int, paths: int, agen
 
 def nobody(**kept: object) -> Agents:
     """Return the participants, all switched off but those given."""
-    off = {f.name: replace(getattr(Agents(), f.name), enabled=False) for f in fields(Agents)}
+    off = {name: replace(getattr(Agents(), name), enabled=False) for name in PARTICIPANTS}
     return replace(Agents(), **(off | kept))
 
 
