@@ -35,16 +35,16 @@ def fund_shares(
     """
     stocks = opening.market.stocks
     liquid = np.sqrt(stocks.adv * stocks.free_float_cap)
+    first = np.searchsorted(stocks.group, np.arange(weights.shape[1] + 1))  # in order of group
     shares = np.zeros((opening.paths, len(cells), len(stocks)))
     for r, cell in enumerate(cells):
         draw = opening.draw(cell)
         mass = np.where(draw < CHOSEN, liquid * (0.5 + draw / CHOSEN), 0.0)
-        for g in range(weights.shape[1]):
-            inside = stocks.group == g
-            if weights[r, g] > 0 and inside.any():
-                part = mass.compress(inside, axis=1)  # in C order: sums must not know P
-                part = part / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
-                shares[:, r, inside] = value[r] * weights[r, g] * part / stocks.close[inside]
+        for g in np.flatnonzero(weights[r] > 0.0).tolist():
+            inside = slice(first[g], first[g + 1])
+            part = mass[:, inside]
+            worth = value[r] * weights[r, g] / np.maximum(part.sum(axis=1, keepdims=True), 1e-300)
+            np.multiply(part / stocks.close[inside], worth, out=shares[:, r, inside])
     return shares
 
 

@@ -7,10 +7,10 @@ holds them all; the state splits it into accounts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtri
 
 from crowdfall.agents.protocol import Notice, Opening, Orders, Plan, Positions, View
 from crowdfall.agents.retail import one_book
@@ -86,7 +86,9 @@ class MarginAccounts:
     def open(self, opening: Opening) -> tuple[Positions, MarginState]:
         """Return one book of pledged stock and its debt, split into accounts."""
         balance = self.balance * np.array(BALANCE_SHARE)
-        ratio = np.exp(self.spread * ndtri((np.arange(STEPS) + 0.5) / STEPS))
+        normal = NormalDist()  # not scipy's: every worker would wait for that to be imported
+        steps = [normal.inv_cdf((k + 0.5) / STEPS) for k in range(STEPS)]
+        ratio = np.exp(self.spread * np.array(steps))
         ratio *= self.maintenance / ratio.mean()
         book = one_book(opening, balance * self.maintenance, -self.balance)
         book.financing = self.rate

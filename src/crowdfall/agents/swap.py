@@ -63,11 +63,14 @@ def hold_single_names(shares: Float64, close: Float64, limit: float) -> None:
     ``shares`` (P, R, N). Where no name is above the limit nothing moves.
     """
     for _ in range(3):
+        if limit >= 1.0:
+            return
         value = shares * close
         total = value.sum(axis=2, keepdims=True)
-        over = value > limit * total * (1.0 + 1e-12)
-        if limit >= 1.0 or not over.any():
+        most = limit * total * (1.0 + 1e-12)
+        if not (value.max(axis=2, keepdims=True) > most).any():
             return
+        over = value > most
         cut = np.where(over, value - limit * total, 0.0).sum(axis=2, keepdims=True)
         rest = np.where(over, 0.0, value).sum(axis=2, keepdims=True)
         grown = 1.0 + np.where(rest > 0.0, cut / np.maximum(rest, 1e-300), 0.0)
@@ -81,7 +84,7 @@ def admitted(opening: Opening, shares: Float64, weights: Float64, mix: Float64) 
     """
     rules = swap_rules(opening)
     close_legs = correlations(opening.market.history.returns, weights, mix) >= rules.correlation
-    return np.asarray(close_legs & ((shares > 0.0).sum(axis=2) >= rules.names))
+    return np.asarray(close_legs & (np.count_nonzero(shares, axis=2) >= rules.names))
 
 
 def beyond_net(stock: Float64, futures: Float64, mix: Float64, limit: float) -> Float64:

@@ -8,7 +8,7 @@ Where no rule finds anything, the latest fall or news is named, and at last the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import exp
 from typing import Final
 
@@ -17,10 +17,11 @@ import numpy as np
 from crowdfall.agents.neutral import Neutral, NeutralState
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.agents.traders import TrendShorts
+from crowdfall.engine.causes_of_prices import first, largest, one, price_parts, side
 from crowdfall.engine.causes_of_rules import rescue_of_a_rule, what_it_observed
 from crowdfall.engine.crowd import Member
 from crowdfall.engine.happenings import MARKET, RULE, group_of
-from crowdfall.engine.scene import MEMORY, Candidate, Rule, Scene, Trade
+from crowdfall.engine.scene import MEMORY, Candidate, Rule, Scene
 from crowdfall.engine.trail import Event, Trail
 from crowdfall.engine.witness import SIZES
 from crowdfall.market.snapshot import GROUPS
@@ -93,69 +94,6 @@ def _last_rescue(trail: Trail, path: int, group: int) -> Event | None:
     return trail.last(path, "rescue", "national_team", GROUPS[min(group, 3)])
 
 
-def price_parts(scene: Scene, event: Event, g: int, sign: float) -> list[Candidate]:
-    """Offer news and trades of the event's session by their part of a group's log return."""
-    key = (event.path, g, sign)
-    found = scene.parts.get(key)
-    if found is None:
-        parts = _price_parts(scene, event, g, sign)
-        found = [part for part in parts if part[0] > 0.0 and part[1] is not None]
-        scene.parts[key] = found
-    return found
-
-
-def _price_parts(scene: Scene, event: Event, g: int, sign: float) -> Iterator[Candidate]:
-    p, sight = event.path, scene.today
-    kind = "news" if sign < 0.0 else "good_news"
-    yield sign * float(sight.news[p, g]), _one(scene, event, kind, MARKET)
-    yield sign * float(sight.group_news[p, g]), _one(scene, event, kind, GROUPS[g])
-    if (p, sign) not in scene.trades:
-        scene.trades[p, sign] = list(_trades(scene, event, sign))
-    for m, in_futures, part, whole, trade in scene.trades[p, sign]:
-        push = sight.futures_push if in_futures else sight.stock_push
-        yield sign * push.item(p, m, g) * part / whole, trade
-
-
-def _side(sign: float) -> str:
-    return "futures_purchase" if sign > 0.0 else "futures_sale"
-
-
-def _trades(scene: Scene, event: Event, sign: float) -> Iterator[Trade]:
-    """Yield the sales (-1) or purchases (+1) of the event's session, whatever group they pushed."""
-    p, day, trail = event.path, event.day, scene.trail
-    for m, member in enumerate(scene.run.members):
-        yield from (_bought if sign > 0.0 else _sold)(scene, event, m, member.name)
-        trades = trail.of_day(p, day, _side(sign), member.name)
-        total = sum(trade.amount for trade in trades)
-        for trade in trades:
-            yield m, True, trade.amount, total, trade
-
-
-def _bought(scene: Scene, event: Event, m: int, name: str) -> Iterator[Trade]:
-    rescue = _largest(scene.trail.of_day(event.path, event.day, "rescue", name))
-    found = rescue or _one(scene, event, "purchase", name)
-    if found is not None:
-        yield m, False, 1.0, 1.0, found
-
-
-def _sold(scene: Scene, event: Event, m: int, name: str) -> Iterator[Trade]:
-    forced = scene.trail.of_day(event.path, event.day, "forced_sale", name)
-    free = _one(scene, event, "sale", name)
-    parts = [sum(sale.amount for sale in forced), free.amount if free else 0.0]
-    whole = max(sum(parts), 1.0)
-    for part, found in zip(parts, (_largest(forced), free), strict=True):
-        if found is not None:
-            yield m, False, part, whole, found
-
-
-def _one(scene: Scene, event: Event, kind: str, agent: str) -> Event | None:
-    return _first(scene.trail.of_day(event.path, event.day, kind, agent))
-
-
-def _largest(events: Sequence[Event]) -> Event | None:
-    return max(events, key=lambda event: event.amount) if events else None
-
-
 def fall_of_basis(scene: Scene, event: Event) -> Iterator[Candidate]:
     """Offer the sales of the future by how far each pushed its basis."""
     return _basis_parts(scene, event, -1.0)
@@ -173,7 +111,7 @@ def rise_of_basis(scene: Scene, event: Event) -> Iterator[Candidate]:
 def _basis_parts(scene: Scene, event: Event, sign: float) -> Iterator[Candidate]:
     u = UNDERLYINGS.index(event.agent)
     for m, member in enumerate(scene.run.members):
-        for trade in scene.trail.of_day(event.path, event.day, _side(sign), member.name):
+        for trade in scene.trail.of_day(event.path, event.day, side(sign), member.name):
             if trade.cell == event.agent:
                 yield sign * float(scene.today.basis_push[event.path, m, u]), trade
 
@@ -227,7 +165,7 @@ def losses(scene: Scene, event: Event) -> Iterator[Candidate]:
             continue
         for amount, (kind, agent) in zip(lost, LOSERS, strict=True):
             if amount > 0.0:
-                yield amount * scale, _first(trail.of_day(p, day, kind, agent))
+                yield amount * scale, first(trail.of_day(p, day, kind, agent))
 
 
 def losses_to_benchmark(scene: Scene, event: Event) -> Iterator[Candidate]:
@@ -237,18 +175,14 @@ def losses_to_benchmark(scene: Scene, event: Event) -> Iterator[Candidate]:
         return
     member = scene.run.members[m]
     rows = _rows(member, event.cell)
-    first = rows.start - member.rows.start
-    own = list(member.benchmark[first : first + rows.stop - rows.start])
+    start = rows.start - member.rows.start
+    own = list(member.benchmark[start : start + rows.stop - rows.start])
     held = scene.run.witness.held[p, rows]
     for age, sight in enumerate(reversed(scene.sights)):
         beyond = held * (sight.returns[p, own][:, None] - sight.returns[p])
         for g, lost in enumerate(beyond.sum(axis=0).tolist()):
             fall = scene.trail.of_day(p, event.day - age, "index_fall", GROUPS[g])
-            yield lost, _first(fall)
-
-
-def _first(events: Sequence[Event]) -> Event | None:
-    return events[0] if events else None
+            yield lost, first(fall)
 
 
 def _rows(member: Member, cell: str) -> slice:
@@ -275,7 +209,7 @@ def own_sales(scene: Scene, event: Event) -> Iterator[Candidate]:
         for age in (0, 1):
             found = scene.trail.of_day(event.path, event.day - age, kind, event.agent)
             total = sum(sale.amount for sale in found)
-            yield total * exp(-age), _largest(found)
+            yield total * exp(-age), largest(found)
 
 
 def locked_stocks(scene: Scene, event: Event) -> Iterator[Candidate]:
@@ -285,7 +219,7 @@ def locked_stocks(scene: Scene, event: Event) -> Iterator[Candidate]:
         return
     left = scene.run.tally.left[event.path, _rows(scene.run.members[m], event.cell)].sum(axis=0)
     for g, amount in enumerate(left.tolist()):
-        yield amount, _one(scene, event, "limit_lock", GROUPS[g])
+        yield amount, one(scene, event, "limit_lock", GROUPS[g])
     for _, sale in own_sales(scene, event):
         yield 1e-6, sale
 

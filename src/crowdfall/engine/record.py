@@ -9,6 +9,7 @@ import numpy as np
 
 from crowdfall.agents.protocol import UNDERLYINGS
 from crowdfall.engine.causes import find_causes
+from crowdfall.engine.causes_of_prices import trades_of
 from crowdfall.engine.happenings import (
     policy_events,
     rule_events,
@@ -64,6 +65,7 @@ class Record:
         sight = look_back(run.witness, run.setting)
         scene.see(sight)
         session_events(run, self.trail, day, sight)
+        scene.trades = trades_of(scene, self.trail.events[self._explained :])
         self.exchanges.append(run.witness.exchanges())
         self._explain()
 

@@ -31,7 +31,7 @@ class Scene:
     parts: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
     """Of this session by path, group and sign, once asked for."""
     trades: dict[tuple[int, float], list[Trade]] = field(default_factory=dict)
-    """Of this session by path and sign, once asked for."""
+    """Of this session by path and sign: sales (-1) and purchases (+1)."""
     places: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:

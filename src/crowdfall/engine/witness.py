@@ -156,7 +156,11 @@ class Sight:
 
     def losses(self, path: int, rows: slice) -> list[float]:
         """Return what some books lost on each group, future's spot and basis, yuan, G + 2 U."""
-        lost: list[float] = self._lost[path, rows].sum(axis=0).tolist()
+        lost: list[float] = (
+            self._lost[path, rows.start].tolist()
+            if rows.stop == rows.start + 1
+            else self._lost[path, rows].sum(axis=0).tolist()
+        )
         return lost
 
 
