@@ -13,7 +13,7 @@ import numpy as np
 
 from crowdfall.agents.baskets import float_shares
 from crowdfall.agents.dealers import empty_book
-from crowdfall.agents.protocol import GROUP_OF, Opening, Orders, Positions, View
+from crowdfall.agents.protocol import GROUP_OF, UNDER, Opening, Orders, Positions, View
 from crowdfall.parameters import parameter
 from crowdfall.types import Float64
 
@@ -82,7 +82,7 @@ class Arbitrageurs:
 
     def decide(self, view: View, state: ArbitrageState) -> Orders:
         """Trade baskets by the gap, and hold futures against all of them."""
-        held = view.own.group_value[:, 0, GROUP_OF]
+        held = view.own.group_value[:, 0, UNDER]
         short = view.own.futures[:, 0]
         pace = state.open_interest * view.dt
         gain, loss = view.basis - self.cost, -view.basis - self.borrow_cost
@@ -98,13 +98,13 @@ class Arbitrageurs:
             np.maximum(held - state.base, 0.0),
         )
         against = np.minimum(self.borrow_speed * pace * np.maximum(loss, 0.0), held)
-        open_names = 1.0 - view.locked[:, GROUP_OF]
+        open_names = 1.0 - view.locked[:, UNDER]
         old = np.maximum(held - state.fresh, 0.0)
         sell = np.minimum(np.maximum(unwind, against) * open_names, old)
         state.fresh = state.fresh + buy
         baskets = np.zeros((2, len(held), 1, 6))
-        baskets[0][:, 0, GROUP_OF] = sell
-        baskets[1][:, 0, GROUP_OF] = buy
+        baskets[0, :, 0, UNDER] = sell
+        baskets[1, :, 0, UNDER] = buy
         futures = -(held + buy - sell) - short
         return Orders(sell=baskets[0], buy=baskets[1], futures=futures[:, None, :])
 

@@ -18,6 +18,7 @@ from crowdfall.agents.baskets import float_shares
 from crowdfall.agents.book_map import book_map
 from crowdfall.agents.protocol import (
     GROUP_OF,
+    UNDER,
     KnockInMap,
     Notice,
     Opening,
@@ -254,8 +255,8 @@ class FrontRunners:
         notes = state.notes
         ratio = notes.level / view.spot[:, notes.underlying]
         near = (ratio >= 0.95) & (ratio <= 1.02) & ~state.knocked_in
-        fall = np.maximum(0.0, -view.memory[:, GROUP_OF] - 0.02) / 0.04
-        fall = np.minimum(1.0, fall) * view.panic[:, GROUP_OF]
+        fall = np.maximum(0.0, -view.memory[:, UNDER] - 0.02) / 0.04
+        fall = np.minimum(1.0, fall) * view.panic[:, UNDER]
         target = -self.size * notes.by_underlying(near * notes.notional) * fall
         return Orders(futures=self.speed * (target[:, None, :] - view.own.futures))
 

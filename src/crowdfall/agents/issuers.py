@@ -48,8 +48,9 @@ class Issuers:
     def decide(self, view: View, state: IssueState) -> Orders:
         """Sell what the day's listings take, less where listings pause."""
         amount = self.daily * view.policy.listings * view.dt * state.share
-        wide = np.broadcast_to(amount, (len(view.memory), 1, len(amount)))
-        return Orders(sell=wide.copy())
+        sell = np.empty((len(view.memory), 1, len(amount)))
+        sell[:] = amount
+        return Orders(sell=sell)
 
     def plan(self, view: View, state: IssueState) -> Plan:
         """Pay the issuers with what was sold."""

@@ -63,7 +63,7 @@ class MarketMakers:
         stress = self.fade * (view.locked + np.maximum(0.0, -view.memory - 0.02) / 0.1)
         quotes = state.limit * np.maximum(0.0, 1.0 - stress)
         held = view.own.group_value[:, 0]
-        order = -self.lean * quotes * np.clip(move / 0.01, -2.0, 2.0)
+        order = -self.lean * quotes * np.minimum(np.maximum(move / 0.01, -2.0), 2.0)
         order = order + 0.5 * view.dt * (state.limit / 2 - held)
         buy = np.minimum(np.maximum(order, 0.0), np.maximum(state.limit - held, 0.0))
         cash = np.maximum(view.own.cash, 0.0)

@@ -18,6 +18,7 @@ from crowdfall.agents.baskets import HEDGED_HIGH, HEDGED_LOW, fund_shares, tilte
 from crowdfall.agents.dma import MIX
 from crowdfall.agents.protocol import Notice, Opening, Orders, Plan, Positions, View
 from crowdfall.parameters import PROTOTYPE, parameter
+from crowdfall.sums import over_last
 from crowdfall.types import Bool, Float64
 
 TILTS: Final = (-0.2, 0.1)
@@ -135,7 +136,7 @@ class Neutral:
         follows what was wanted.
         """
         price = _price(view, state)
-        basis = (view.basis[:, None, :] * state.mix).sum(axis=2)
+        basis = _held(view.basis, state)
         profit = self._profit_rate(price, state)
         rotate = self._rotation_rate(view, basis, state)
         other = state.stop * view.own_panic + self._cost_rate(basis) + self._lapse_rate(view)
@@ -163,18 +164,18 @@ class Neutral:
 
     def _profit_rate(self, price: Float64, state: NeutralState) -> Float64:
         """Return the cut that locks in the profit of the short."""
-        gain = ((1.0 - price / state.entry)[:, None, :] * state.mix).sum(axis=2)
+        gain = _held(1.0 - price / state.entry, state)
         if not self.profit_taking:
             return np.zeros_like(gain)
-        above = np.clip(gain / self.profit_gain - 1.0, 0.0, 2.0)
+        above = np.minimum(np.maximum(gain / self.profit_gain - 1.0, 0.0), 2.0)
         return np.asarray(self.profit_rate * above)
 
     def _rotation_rate(self, view: View, basis: Float64, state: NeutralState) -> Float64:
         """Return the share of stocks that goes into the discounted futures."""
         if not self.rotation:
             return np.zeros_like(basis)
-        room = self.rotation_most * view.own.equity - state.rotated.sum(axis=2)
-        depth = np.clip(-basis / self.rotation_gap - 1.0, 0.0, 2.0)
+        room = self.rotation_most * view.own.equity - over_last(state.rotated)
+        depth = np.minimum(np.maximum(-basis / self.rotation_gap - 1.0, 0.0), 2.0)
         return np.asarray(self.rotation_rate * depth * (room > 0.0))
 
     def _lapse_rate(self, view: View) -> float:
@@ -205,6 +206,12 @@ class Neutral:
             for p, r in zip(*np.nonzero(fresh), strict=True)
         ]  # fmt: skip
         return Plan(notices=notices)
+
+
+def _held(values: Float64, state: NeutralState) -> Float64:
+    """Return values by underlying, (P, U), as each book's hedge mixes them, (P, R)."""
+    # A product a path: the order of the sums must not depend on the block size.
+    return np.asarray((values[:, None, :] @ state.mix.T)[:, 0])
 
 
 def _price(view: View, state: NeutralState) -> Float64:

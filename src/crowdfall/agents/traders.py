@@ -8,7 +8,7 @@ import numpy as np
 
 from crowdfall.agents.baskets import float_shares
 from crowdfall.agents.dealers import empty_book
-from crowdfall.agents.protocol import GROUP_OF, Opening, Orders, Positions, View
+from crowdfall.agents.protocol import GROUP_OF, UNDER, Opening, Orders, Positions, View
 from crowdfall.parameters import PROTOTYPE, parameter
 from crowdfall.types import Float64
 
@@ -42,7 +42,7 @@ class TrendShorts:
 
     def decide(self, view: View, state: ShortState) -> Orders:
         """Be short with the three-day fall and with the share of locked stocks."""
-        fall = np.maximum(0.0, -view.memory[:, GROUP_OF] - 0.03) / 0.06
+        fall = np.maximum(0.0, -view.memory[:, UNDER] - 0.03) / 0.06
         target = self.trend * np.minimum(1.0, fall) + self.hedge * view.locked_small[:, None]
         target = -(target * state.open_interest)[:, None, :]
         return Orders(futures=self.speed * (target - view.own.futures))
@@ -88,8 +88,8 @@ class Harvesters:
         out = np.where(view.basis > -0.004, swapped * self.back * view.dt, 0.0)
         change = into - out
         sell, buy = np.zeros((2, len(change), 1, 6))
-        sell[:, 0, GROUP_OF] = into
-        buy[:, 0, GROUP_OF] = out
+        sell[:, 0, UNDER] = into
+        buy[:, 0, UNDER] = out
         return Orders(sell=sell, buy=buy, futures=change[:, None, :])
 
     def plan(self, view: View, state: None) -> None:

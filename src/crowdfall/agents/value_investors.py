@@ -51,7 +51,7 @@ class ValueInvestors:
     def decide(self, view: View, state: ValueState) -> Orders:
         """Buy by float what is cheap while cash lasts; sell slowly what is dear again."""
         fall = 1.0 - view.level / state.worth
-        cheap = np.clip((fall - self.discount) / 0.2, 0.0, 1.0)
+        cheap = np.minimum(np.maximum((fall - self.discount) / 0.2, 0.0), 1.0)
         share = cheap * state.group_float
         share = share / np.maximum(share.sum(axis=1, keepdims=True), 1.0)
         spend = self.pace * self.capital * cheap.max(axis=1, keepdims=True) * view.dt

@@ -69,6 +69,8 @@ def _futures_accounts(run: Run, record: Record, settle: Float64, day: int) -> No
     for kind, bar, amount in (
         ("forced_cover", accounts.due_bar, covered), ("futures_call", bars, called),
     ):  # fmt: skip
+        if not (amount > SMALL).any():
+            continue
         for member in run.members:
             for p, r in zip(*np.nonzero(amount[:, member.rows] > SMALL), strict=True):
                 size = float(amount[p, member.rows][r])

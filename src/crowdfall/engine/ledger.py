@@ -8,6 +8,7 @@ cash in total, and the background is the named residual holder.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -67,9 +68,9 @@ class Ledger:
         """Return the shares of all books, (P, R, N)."""
         return np.asarray(self.base * np.repeat(self.kept, np.diff(self.edges), axis=2))
 
-    @property
+    @cached_property
     def uncapped(self) -> Int64:
-        """Return the books that order by amount, valued every bar."""
+        """Return the books that order by amount, valued every bar; whose they are never changes."""
         return np.flatnonzero(~self.capped).astype(np.int64)
 
     def longs(self) -> Float64:

@@ -70,11 +70,6 @@ class Run:
         """Return futures / spot - 1 of the main contracts, (P, U)."""
         return np.asarray(self.futures.price / spot(self.prices, self.setting) - 1.0)
 
-    def basis_ratio(self) -> Float64:
-        """Return futures / spot - 1 of the months each book holds, (P, R, U)."""
-        held = by_book(self.futures, self.ledger, self.futures.points)
-        return np.asarray(held / spot(self.prices, self.setting)[:, None, :] - 1.0)
-
     def roll(self, day: int, bar: int) -> tuple[Float64, Float64]:
         """Roll positions to later months; return the pressure (P, U, M) and the fees (P, R)."""
         before = self.futures.mix

@@ -107,12 +107,12 @@ class Setting:
         """Return the number of stocks of each group below CSI 500, (G - 2,)."""
         return np.asarray(np.diff(self.edges)[2:], dtype=np.float64)
 
-    @property
+    @cached_property
     def bars(self) -> int:
         """Return the bars of a session."""
         return self.scenario.clock.bars
 
-    @property
+    @cached_property
     def dt(self) -> float:
         """Return the length of a bar in days."""
         return 1.0 / self.bars

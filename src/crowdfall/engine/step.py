@@ -32,7 +32,6 @@ from crowdfall.engine.run_state import Run
 from crowdfall.engine.targets import draw_bars
 from crowdfall.errors import RunError
 from crowdfall.sums import over_books
-from crowdfall.types import Float64
 
 PIN_TOLERANCE = 1e-7
 
@@ -226,8 +225,10 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
         run.queue.serve(orders, ledger, run.prices, scratch, setting)
     costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)
-    points, gap_before = run.futures.points, run.basis_ratio()
-    before = by_book(run.futures, ledger, points)
+    before, spot_before = (
+        by_book(run.futures, ledger, run.futures.points),
+        spot(run.prices, setting),
+    )
     run.update_levels()
     if run.solving:
         check_pin(run, day, bar)
@@ -237,17 +238,11 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     )
     after = by_book(run.futures, ledger, run.futures.points)
     gain = mark_futures(ledger, after - before)
-    by_basis = basis_part(run, gap_before)
+    rise = spot(run.prices, setting) / spot_before
+    by_basis = ledger.units * (after - before * rise[:, None, :])  # as if the basis alone moved
     traded, paid = trade_futures(ledger, orders.futures, before, after, setting)
     run.tally.add_bar(scratch, orders, traded, costs + fees + paid, gain, by_basis)
     run.witness.see_trades(run, bar, traded)
-
-
-def basis_part(run: Run, before: Float64) -> Float64:
-    """Return the part of this bar's futures gain that the basis made, (P, R, U)."""
-    units = run.ledger.units
-    change = (run.basis_ratio() - before) * spot(run.prices, run.setting)[:, None, :]
-    return np.asarray(units * change)
 
 
 def observe(run: Run, bar: int) -> None:

@@ -67,7 +67,7 @@ class StreetGrid:
         """
         first, step = self.log_ratio[0], self.log_ratio[1] - self.log_ratio[0]
         last = len(self.log_ratio) - 1
-        place = np.clip((log_ratio - first) / step, 0.0, last)
+        place = np.minimum(np.maximum((log_ratio - first) / step, 0.0), last)
         k = np.minimum(place.astype(np.int64), last - 1)
         path = np.arange(len(log_ratio))[:, None]
         state = is_knocked_in.astype(np.int64)
