@@ -17,7 +17,14 @@ import numpy as np
 from crowdfall.agents.neutral import Neutral, NeutralState
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS
 from crowdfall.agents.traders import TrendShorts
-from crowdfall.engine.causes_of_prices import first, largest, one, price_parts, side
+from crowdfall.engine.causes_of_prices import (
+    first,
+    heaviest_move,
+    largest,
+    one,
+    price_parts,
+    side,
+)
 from crowdfall.engine.causes_of_rules import rescue_of_a_rule, what_it_observed
 from crowdfall.engine.crowd import Member
 from crowdfall.engine.happenings import MARKET, RULE, group_of
@@ -127,11 +134,7 @@ def falls_at_the_close(scene: Scene, event: Event) -> Iterator[Candidate]:
 def remembered_falls(scene: Scene, event: Event) -> Iterator[Candidate]:
     """Offer the falls that are remembered, and what pushes the same group today already."""
     for g in _groups_looked_at(scene, event):
-        for age, fall in scene.trail.recent(event.path, event.day, "index_fall", GROUPS[g]):
-            yield fall.amount * exp(-age / MEMORY), fall
-        for weight, found in price_parts(scene, event, g, -1.0):
-            if found is None or found.agent != event.agent:
-                yield weight, found
+        yield from heaviest_move(scene, event, g, -1.0)
 
 
 def _groups_looked_at(scene: Scene, event: Event) -> list[int]:
@@ -318,11 +321,7 @@ def discount_or_stop(scene: Scene, event: Event) -> Iterator[Candidate]:
 def rises(scene: Scene, event: Event) -> Iterator[Candidate]:
     """Offer the rises that are remembered, and what lifts the same group today already."""
     for g in _groups_looked_at(scene, event):
-        for age, rise in scene.trail.recent(event.path, event.day, "index_rise", GROUPS[g]):
-            yield rise.amount * exp(-age / MEMORY), rise
-        for weight, found in price_parts(scene, event, g, 1.0):
-            if found is None or found.agent != event.agent:
-                yield weight, found
+        yield from heaviest_move(scene, event, g, 1.0)
 
 
 OUTSIDE: Final = (root, rescue_of_a_rule)

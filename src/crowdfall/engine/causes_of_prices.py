@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from math import exp
 from typing import Final
 
 from crowdfall.engine.happenings import MARKET
-from crowdfall.engine.scene import Candidate, Scene, Trade
+from crowdfall.engine.scene import MEMORY, Candidate, Scene, Trade
 from crowdfall.engine.trail import Event
 from crowdfall.market.snapshot import GROUPS
 
@@ -19,6 +20,7 @@ TRADES: Final = {
     "futures_purchase": (1.0, True),
 }
 """Kinds of events that are trades: their sign, and whether in futures."""
+MOVES: Final = ("index_fall", "index_rise")
 
 
 def price_parts(scene: Scene, event: Event, g: int, sign: float) -> list[Candidate]:
@@ -31,6 +33,32 @@ def price_parts(scene: Scene, event: Event, g: int, sign: float) -> list[Candida
     if found is None:
         found = scene.parts[key] = _price_parts(scene, event, g, sign)
     return found
+
+
+def heaviest_move(scene: Scene, event: Event, g: int, sign: float) -> Iterator[Candidate]:
+    """Offer the heaviest of a group's remembered moves and of the pushes that others gave it today.
+
+    Only what stands before the event counts. Moves and pushes are ranked once a path and group.
+    """
+    key = (event.path, g, sign)
+    ranked = scene.moves.get(key)
+    if ranked is None:
+        ranked = scene.moves[key] = _ranked(scene, event, g, sign)
+    for weight, found in ranked:
+        own = found.agent == event.agent and found.kind not in MOVES
+        if not own and found.is_before(event):
+            yield weight, found
+            return
+
+
+def _ranked(scene: Scene, event: Event, g: int, sign: float) -> list[tuple[float, Event]]:
+    kind = MOVES[sign > 0.0]
+    moves = [
+        (move.amount * exp(-age / MEMORY), move)
+        for age, move in scene.trail.recent(event.path, event.day, kind, GROUPS[g])
+    ]
+    pushes = [(weight, by) for weight, by in price_parts(scene, event, g, sign) if by is not None]
+    return sorted(moves + pushes, key=lambda found: -found[0])  # stable: of equals the first
 
 
 def _price_parts(scene: Scene, event: Event, g: int, sign: float) -> list[Candidate]:

@@ -30,6 +30,8 @@ class Scene:
     sights: list[Sight] = field(default_factory=list)
     parts: dict[tuple[int, int, float], list[Candidate]] = field(default_factory=dict)
     """Of this session by path, group and sign, once asked for."""
+    moves: dict[tuple[int, int, float], list[tuple[float, Event]]] = field(default_factory=dict)
+    """The same with the moves that are remembered, heaviest first."""
     trades: dict[tuple[int, float], list[Trade]] = field(default_factory=dict)
     """Of this session by path and sign: sales (-1) and purchases (+1)."""
     places: dict[str, int] = field(init=False)
@@ -46,6 +48,7 @@ class Scene:
         """Add a session and forget the oldest."""
         self.sights = [*self.sights[-LOSS_WINDOW + 1 :], sight]
         self.parts.clear()
+        self.moves.clear()
         self.trades.clear()
 
     def member(self, name: str) -> int | None:
