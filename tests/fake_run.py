@@ -162,6 +162,7 @@ def _daily(path: int, days: list[date], rng: np.random.Generator, calm: bool) ->
     for g, group in enumerate(GROUPS):
         out[f"turnover_share_{group}"] = share[:, g]
         out[f"forced_share_{group}"] = 0.002 * g * fall
+        out[f"compelled_share_{group}"] = 0.004 * g * fall
         out[f"depth_{group}"] = np.clip(1 - 0.12 * g * fall, 0.35, 1.0)
         out[f"dispersion_{group}"] = 0.02 + 0.02 * fall + rng.uniform(0, 0.002, count)
     for k, index in enumerate(("csi500", "csi1000")):

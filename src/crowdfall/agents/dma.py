@@ -206,6 +206,7 @@ class Dma:
             futures=state.net_order * view.dt - bought[:, :, None] * state.mix,
             follow_wanted=np.where(is_forced, 0.35, 0.15),
             forced=is_forced.astype(float),
+            compelled=((state.voluntary > 0.0) & ~is_forced).astype(float),
         )
 
     def plan(self, view: View, state: DmaState) -> Plan:

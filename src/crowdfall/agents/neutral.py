@@ -139,7 +139,8 @@ class Neutral:
         basis = _held(view.basis, state)
         profit = self._profit_rate(price, state)
         rotate = self._rotation_rate(view, basis, state)
-        other = state.stop * view.own_panic + self._cost_rate(basis) + self._lapse_rate(view)
+        stop = state.stop * view.own_panic
+        other = stop + self._cost_rate(basis) + self._lapse_rate(view)
         rate = other + profit + rotate
         back = self._back(view, state, price)
         if not (rate.any() or back.any()):
@@ -152,6 +153,7 @@ class Neutral:
             sell_share=np.repeat(share[:, :, None], view.memory.shape[1], axis=2),
             futures=into - back,
             follow_wanted=wanted / np.maximum(rate, 1e-12),
+            compelled=stop / np.maximum(rate, 1e-12),
         )
 
     def _cost_rate(self, basis: Float64) -> Float64:

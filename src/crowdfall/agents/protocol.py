@@ -194,7 +194,8 @@ class Orders:
     ``sell_share`` (P, R, G): fraction of sellable stock in each group; ``sell`` and ``buy``
     (P, R, G): yuan, spread over the group by holding and by free float; ``futures`` (P, R, U):
     yuan, + to buy; ``follow_wanted`` (P, R): how much of a hedge follows wanted instead of filled
-    sales; ``forced`` (P, R): share of the sales that a broker or lender forces.
+    sales; ``forced`` (P, R): share of the sales that a broker or lender forces; ``compelled``
+    (P, R): share, beside it, that the fund's own stop-loss or warning line asks for.
     """
 
     sell_share: Float64 | None = None
@@ -203,6 +204,7 @@ class Orders:
     futures: Float64 | None = None
     follow_wanted: Float64 | None = None
     forced: Float64 | None = None
+    compelled: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,10 @@ class TrendRetail:
         0.043, "share of float sold a day per unit of fall beyond 2%", source=PROTOTYPE,
         low=0.0, high=0.5,
     )  # fmt: skip
+    threshold: float = parameter(
+        0.02, "fall in three days that such money takes calmly", source=PROTOTYPE,
+        low=0.0, high=0.2,
+    )  # fmt: skip
     held: float = parameter(
         0.25, "share of free float in such hands", source="assumption (0.2-0.4)", low=0.0, high=0.6
     )
@@ -50,7 +54,7 @@ class TrendRetail:
 
     def decide(self, view: View, state: FloatState) -> Orders:
         """Sell with the fall, less where a rescue is believed."""
-        fall = np.maximum(0.0, -view.memory - 0.02) * view.calm
+        fall = np.maximum(0.0, -view.memory - self.threshold) * view.calm
         return Orders(sell=(self.outflow * fall * state.group_float * view.dt)[:, None, :])
 
     def plan(self, view: View, state: FloatState) -> None:

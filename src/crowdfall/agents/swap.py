@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.agents.protocol import GROUP_OF, Opening
+from crowdfall.data.calendar import next_session
 from crowdfall.rules.loader import number
 from crowdfall.types import Bool, Float64
 
@@ -32,8 +33,8 @@ class SwapRules:
 
 
 def swap_rules(opening: Opening) -> SwapRules:
-    """Return the rules of the market's date; RuleError where there were none yet."""
-    day = opening.market.date
+    """Return the rules of the first session; RuleError where there were none yet."""
+    day = next_session(opening.market.date)
     share = min(1.0, len(opening.market.stocks) / LISTED)
     return SwapRules(
         correlation=number("dma.correlation_floor", day),

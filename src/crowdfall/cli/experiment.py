@@ -196,5 +196,6 @@ for _name, _command in (
     ("sensitivity", experiment_fit.sensitivity),
     ("identifiability", experiment_fit.identifiability),
     ("impact-law", experiment_fit.impact_law),
+    ("control-year", experiment_fit.control_year),
 ):
     app.command(_name, help=options.help_of(_name.replace("-", "_")))(_command)

@@ -1,9 +1,9 @@
-"""``crowdfall experiment posterior | sensitivity | identifiability``."""
+"""``crowdfall experiment posterior | sensitivity | identifiability | control-year``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -15,6 +15,15 @@ from crowdfall.i18n import language, translate
 
 Plan = Annotated[str, typer.Option("--plan", metavar="NAME", help=options.help_of("plan"))]
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help=options.help_of("posterior_out"))]
+
+Calm = Annotated[
+    Any,
+    typer.Argument(metavar="CALM", parser=options.place, help=options.help_of("control_calm")),
+]
+Crisis = Annotated[
+    Any,
+    typer.Argument(metavar="CRISIS", parser=options.place, help=options.help_of("control_crisis")),
+]
 
 
 def posterior(
@@ -151,3 +160,27 @@ def impact_law(
     out.write_text(law.text(found, seed), encoding="utf-8")
     if not said.quiet:
         typer.echo(translate("cli.impact_at", path=out))
+
+
+def control_year(
+    calm: Calm,
+    crisis: Crisis,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=options.help_of("control_out"))
+    ] = None,
+    lang: options.Lang = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Print or write what a calm year shows beside the crisis."""
+    from crowdfall.experiments import control_year as study
+    from crowdfall.results.store import open_run
+
+    found = study.control(open_run(calm), open_run(crisis))
+    if out is None:
+        typer.echo(study.markdown(found, language()), nl=False)
+        return
+    study.write(found, out, language())
+    if not said.quiet:
+        typer.echo(translate("cli.control_year_at", path=out))

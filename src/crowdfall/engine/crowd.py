@@ -54,6 +54,7 @@ class Book:
     futures: Float64
     follow_wanted: Float64
     forced: Float64
+    compelled: Float64
     allowed: Float64
 
 
@@ -132,6 +133,7 @@ def empty_orders(paths: int, books: int, groups: int) -> Book:
         futures=np.zeros((paths, books, len(UNDERLYINGS))),
         follow_wanted=np.zeros((paths, books)),
         forced=np.zeros((paths, books)),
+        compelled=np.zeros((paths, books)),
         allowed=np.ones((paths, books)),
     )
 
@@ -151,6 +153,8 @@ def enter(book: Book, rows: slice, orders: Orders, sellable: Float64) -> None:
         book.follow_wanted[:, rows] = orders.follow_wanted
     if orders.forced is not None:
         book.forced[:, rows] = orders.forced
+    if orders.compelled is not None:
+        book.compelled[:, rows] = orders.compelled
 
 
 def knocked_in(members: Sequence[Member]) -> Float64 | None:

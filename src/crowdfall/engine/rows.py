@@ -50,6 +50,7 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
     row["forced_sales"] = tally.forced.sum(axis=1)
     for g, name in enumerate(GROUPS):
         row[f"forced_share_{name}"] = tally.forced_group[:, g] / setting.group_float[g]
+        row[f"compelled_share_{name}"] = tally.compelled_group[:, g] / setting.group_float[g]
     row["unfilled_sales"] = over_last(tally.left).sum(axis=1)
     row["broker_shortfall"] = run.ledger.broker_paid.sum(axis=1)
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)

@@ -89,6 +89,7 @@ class Tally:
     left: Float64  # sales wanted and not filled
     forced: Float64  # (P, R) filled sales that a broker forced
     forced_group: Float64  # (P, G) the same by size group
+    compelled_group: Float64  # (P, G) filled sales that a fund's own lines ask for
     futures_bought: Float64
     futures_sold: Float64
     costs: Float64
@@ -107,6 +108,7 @@ class Tally:
             **{name: np.zeros((paths, books, 2)) for name in ("futures_bought", "futures_sold")},
             **{name: np.zeros((paths, books)) for name in money},
             forced_group=np.zeros((paths, groups)),
+            compelled_group=np.zeros((paths, groups)),
         )
 
     def clear(self) -> None:
@@ -131,6 +133,7 @@ class Tally:
         self.wanted_bought += orders.buy
         self.forced += orders.forced * over_last(scratch.sold)
         self.forced_group += (orders.forced[:, None, :] @ scratch.sold)[:, 0]
+        self.compelled_group += (orders.compelled[:, None, :] @ scratch.sold)[:, 0]
         self.futures_bought += np.maximum(traded, 0.0)
         self.futures_sold += np.maximum(-traded, 0.0)
         self.costs += costs

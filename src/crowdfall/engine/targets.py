@@ -38,7 +38,7 @@ def targets_of(
     """Return the targets of a scenario on a market sorted by group."""
     group = market.stocks.group
     mean_slope = np.array([(weight * slope)[group == g].sum() for g in range(len(GROUPS))])
-    returns = market.history.returns
+    returns = at_volatility(market.history.returns, scenario.clock.volatility_decay)
     factor = returns[:, 0] / mean_slope[0]
     residual = returns - factor[:, None] * mean_slope
     spread = residual.std(axis=0)
@@ -50,6 +50,20 @@ def targets_of(
     return Targets(
         ratio=ratio, assimilated=assimilated, returns=returns, spread=spread, mean_slope=mean_slope
     )
+
+
+def at_volatility(returns: Float64, decay: float) -> Float64:
+    """Return daily returns (T, G) put to the volatility that the last of them tell, by group.
+
+    That volatility is the root of their squares, each weighted ``decay`` times the one after it
+    (RiskMetrics 1996); what is drawn keeps the joint shape and the bursts of the whole history.
+    Decay 1 leaves them as they are.
+    """
+    if decay == 1.0:
+        return returns
+    weight = decay ** np.arange(len(returns) - 1, -1, -1.0)
+    recent = np.sqrt(weight @ returns**2 / weight.sum())
+    return np.asarray(returns * recent / np.sqrt((returns**2).mean(axis=0)))
 
 
 def _pin(scenario: Scenario, days: Sequence[date], ratio: Float64, assimilated: Bool) -> None:

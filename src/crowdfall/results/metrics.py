@@ -6,7 +6,7 @@ every quantile; a day without any value gives null. An empty frame gives an empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import polars as pl
@@ -25,6 +25,12 @@ SPIRAL_FALL: Final = 0.15
 SPIRAL_DAYS: Final = 5
 SPIRAL_FORCED: Final = 0.005
 """A spiral: a size group down this far in so many sessions, forced sales above this of float."""
+FORCED: Final = ("forced_share",)
+"""Sales that a broker or lender makes."""
+COMPELLED: Final = ("forced_share", "compelled_share")
+"""These and what stop-loss and warning lines ask for. Both lines are clauses of private funds'
+contracts that oblige the manager to cut (usually 0.8 and 0.7 of a share's first value: Linjin,
+bncfund.com, 10 April 2024), but which DMA product had which line is not published."""
 
 
 def bands(frame: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
@@ -168,18 +174,22 @@ def crash_share(daily: pl.DataFrame) -> float:
     return int((falls > FALL_CALLED_CRASH).sum()) / max(len(falls), 1)
 
 
-def spirals(daily: pl.DataFrame) -> pl.DataFrame:
+def spirals(daily: pl.DataFrame, sold: Sequence[str] = FORCED) -> pl.DataFrame:
     """Return the sessions that end a spiral: path, index, date, fall and forced share.
 
     A spiral is a size group that fell 15% within 5 sessions while forced sales of these sessions
     exceed 0.5% of its float. Size groups without an index of their own are left out. ``fall``: the
     return over the sessions, ``forced``: their forced sales over float, both fractions.
+
+    ``sold``: beginnings of the columns that count as forced, added up: what brokers and lenders
+    sell (FORCED), or that and what funds sell at their own lines (COMPELLED).
     """
     found = []
     order = daily.sort("path", "date")
     for index in INDICES:
         growth = (1.0 + pl.col(f"{index}_return")).log().rolling_sum(SPIRAL_DAYS, min_samples=1)
-        forced = pl.col(f"forced_share_{index}").rolling_sum(SPIRAL_DAYS, min_samples=1)
+        shares = pl.sum_horizontal(f"{name}_{index}" for name in sold)
+        forced = shares.rolling_sum(SPIRAL_DAYS, min_samples=1)
         rows = order.select(
             "path",
             pl.lit(index).alias("index"),

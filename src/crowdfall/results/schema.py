@@ -95,6 +95,13 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
         columns.append(
             Column(f"forced_share_{group}", "float", "fraction", "forced sales over float", why_not)
         )
+    for group in GROUPS:
+        columns.append(
+            Column(
+                f"compelled_share_{group}", "float", "fraction",
+                "sales by funds' own stop-loss and warning lines over float", why_not,
+            )
+        )  # fmt: skip
     for index in ("csi300", "csi500", "csi1000", "csi2000"):
         columns.append(
             Column(f"rescue_{index}", "float", "yuan", "bought by the national team", why_not)

@@ -65,6 +65,11 @@ class Clock:
         10.0, "mean block of the stationary bootstrap, free mode", unit="sessions",
         source="design:model 10", low=1.0, high=60.0,
     )  # fmt: skip
+    volatility_decay: float = parameter(
+        1.0, "weight of a squared return over that of the next session, in the volatility to which "
+        "drawn returns are put, free mode; 1 leaves them as they were",
+        source="assumption; 0.94 is that of RiskMetrics (1996)", low=0.8, high=1.0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
