@@ -105,16 +105,16 @@ class Witness:
         in proportion to what that one sold, and the background stands on the shorter side.
         """
         bars, paths, count, places = self.sold.shape
-        out = np.zeros((paths, count + 1, count + 1, places))
-        sell, buy = np.zeros((2, paths, count + 1, places))
-        for bar in range(bars):
-            sell[:, :-1], buy[:, :-1] = self.sold[bar], self.bought[bar]
-            sales, purchases = self.sold[bar].sum(axis=1), self.bought[bar].sum(axis=1)
-            sell[:, -1] = np.maximum(purchases - sales, 0.0)
-            buy[:, -1] = np.maximum(sales - purchases, 0.0)
-            total = np.maximum(np.maximum(sales, purchases), 1e-300)
-            out += (sell / total[:, None, :])[:, :, None, :] * buy[:, None, :, :]
-        return out
+        sell, buy = np.zeros((2, bars, paths, count + 1, places))
+        sell[:, :, :-1], buy[:, :, :-1] = self.sold, self.bought
+        sales, purchases = self.sold.sum(axis=2), self.bought.sum(axis=2)
+        sell[:, :, -1] = np.maximum(purchases - sales, 0.0)
+        buy[:, :, -1] = np.maximum(sales - purchases, 0.0)
+        sell /= np.maximum(np.maximum(sales, purchases), 1e-300)[:, :, None]
+        # Sums over bars as a product a path and place: their order does not depend on the block.
+        sellers = np.ascontiguousarray(sell.transpose(1, 3, 2, 0))
+        buyers = np.ascontiguousarray(buy.transpose(1, 3, 0, 2))
+        return np.ascontiguousarray((sellers @ buyers).transpose(0, 2, 3, 1))
 
     def background(self) -> tuple[Float64, Float64]:
         """Return what the background bought and sold on the day, yuan (P, G + U)."""

@@ -6,6 +6,7 @@ Their plain twins stand in tests/oracle/pricing.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numba as nb
@@ -150,6 +151,13 @@ def _cubic(row, x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     near = outer * ((t - 1.0) * row[k] - t * row[k + 1])
     far = inner * ((t + 1.0) * row[k + 2] - (t - 2.0) * row[k - 1])
     return 0.5 * near + 0.16666666666666666 * far
+
+
+@nb.njit(cache=True)
+def chance_below(u: Float64, out: Float64) -> None:
+    """Set out (K,) to the standard normal distribution at u (K,); exact far in the lower tail."""
+    for k in range(u.shape[0]):
+        out[k] = 0.5 * math.erfc(-0.7071067811865476 * u[k])
 
 
 @nb.njit(cache=True)

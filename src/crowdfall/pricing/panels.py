@@ -13,13 +13,23 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
 
+from crowdfall.pricing.kernels import chance_below
 from crowdfall.types import Float64
 
 WIDTH: Final = 16
 SPACING: Final = 0.5
 _ROOT: Final = math.sqrt(2.0 * math.pi)
+
+
+def normal_cdf(u: Float64) -> Float64:
+    """Return the standard normal chance to lie below ``u``, of its shape.
+
+    Not scipy's: importing that takes a sixth of the time in which a worker starts.
+    """
+    out = np.empty(np.shape(u))
+    chance_below(np.ascontiguousarray(u).reshape(-1), out.reshape(-1))
+    return out
 
 
 @cache
@@ -112,7 +122,7 @@ class Grid:
 
     def above(self, points: Float64, level: Float64) -> Float64:
         """Return the chance to be above ``level`` a day after a log price of ``points``."""
-        return np.asarray(ndtr((points + self.drift - level) / self.deviation))
+        return np.asarray(normal_cdf((points + self.drift - level) / self.deviation))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +153,8 @@ def expect_value(strips: Strips, points: Float64, drift: float, deviation: float
     """Return the value of ``expect`` alone, shape (claims, points)."""
     growth = np.exp(points + drift + 0.5 * deviation**2)
     ends = np.stack([strips.low, strips.high])[:, :, None] - points - drift
-    low, high = ndtr(ends / deviation)
-    low_tilt, high_tilt = ndtr(ends / deviation - deviation)
+    low, high = normal_cdf(ends / deviation)
+    low_tilt, high_tilt = normal_cdf(ends / deviation - deviation)
     flat = strips.fixed.T @ (high - low)
     return np.asarray(flat + growth * (strips.slope.T @ (high_tilt - low_tilt)))
 
@@ -157,5 +167,5 @@ def _between(
     u = ends / deviation - shift
     bell = density(u)
     steep = np.where(np.isfinite(u), u, 0.0) * bell
-    tails = np.array([ndtr(u), -bell / deviation, -steep / deviation**2])
+    tails = np.array([normal_cdf(u), -bell / deviation, -steep / deviation**2])
     return np.asarray(tails[:, 1] - tails[:, 0])
