@@ -19,7 +19,7 @@ from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import FuturesState
 from crowdfall.sums import over_books, over_last
-from crowdfall.types import Bool, Float64, Int64
+from crowdfall.types import Bool, Float32, Float64, Int64
 
 CROWDED: Final = 0.9
 """Most of a stock's float that all participants may hold at the start (assumption, 0.5-1)."""
@@ -35,7 +35,7 @@ class Ledger:
     ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far.
     """
 
-    base: Float64
+    base: Float32
     kept: Float64
     worth: Float64  # (P, R, G) at the last price, -1 where not summed since
     edges: Int64
@@ -106,9 +106,10 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
     issued = setting.market.stocks.float_cap / setting.market.stocks.close
     cash = joined([p.cash for p in positions])
     cash += _uncrowd(shares, issued, setting.market.stocks.close)
+    base = shares.astype(np.float32)
     return Ledger(
-        base=shares,
-        kept=(np.add.reduceat(shares, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
+        base=base,
+        kept=(np.add.reduceat(base, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
         worth=np.full((paths, books, groups), -1.0),
         edges=setting.edges,
         held_back=np.zeros((paths, buyers, count)),
@@ -127,7 +128,7 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
         of_sort=np.stack([~hedged, hedged]).astype(float),
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
-        background=issued - shares.sum(axis=1),
+        background=issued - base.sum(axis=1, dtype=np.float64),
         background_cash=np.zeros(paths),
         background_units=-units.sum(axis=1),
         fees=np.zeros(paths),

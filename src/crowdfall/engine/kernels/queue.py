@@ -1,7 +1,7 @@
 """The loops over queued stocks: few stocks wait, so only they are visited, for every book.
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
-a group; arrays in the order of a line are short and stay in the cache.
+a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import clear
+from crowdfall.engine.kernels.elementary import LANES, clear, dot
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -30,24 +30,41 @@ def _pick(values, line, out):
         out[j] = values[line[j]]
 
 
-@nb.njit(cache=True, error_model="numpy", inline="always")
-def _free(row, left, held, buys, i):
-    """Return the shares of stock i that a book may sell."""
-    return row[i] * left - held[i] if buys else row[i] * left
+@nb.njit(cache=True, error_model="numpy")
+def _pick_free(row, left, held, buys, line, out):
+    """Set out to the shares of the line that a book may sell."""
+    if buys:
+        for j in range(len(line)):
+            out[j] = row[line[j]] * left - held[line[j]]
+    else:
+        for j in range(len(line)):
+            out[j] = row[line[j]] * left
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _join(queue, row, left, held, buys, line, f, through, allowed, offered, waits):
-    """Cut a book's queue to what it can sell beside its new order, and offer it."""
+def _put(values, line, out):
     for j in range(len(line)):
-        i = line[j]
-        q = queue[i]
-        if q > 0.0:
-            rest = _free(row, left, held, buys, i) * (1.0 - f * through[j])
-            q = min(q, rest) if rest > 0.0 else 0.0
-            queue[i] = q
-            waits[j] |= q > 0.0
-            offered[j] += q * allowed
+        out[line[j]] = values[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _cut(queued, free, f, through, allowed, offered, most):
+    """Cut a book's queue to what it can sell beside its new order, and offer it."""
+    for j in range(len(queued)):
+        rest = free[j] * (1.0 - f * through[j])
+        rest = rest if rest < queued[j] else queued[j]
+        rest = rest if rest > 0.0 else 0.0
+        queued[j] = rest
+        offered[j] += rest * allowed
+        most[j] = rest if rest > most[j] else most[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _any(values):
+    count = 0
+    for j in range(len(values)):
+        count += values[j] > 0.0
+    return count > 0
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -69,8 +86,7 @@ def join_queue(
     sales (P, N), sets queued (P, N), both yuan at the last price.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((2, count)), np.ones(count)
-    flags = np.empty(count, np.bool_)
+    lines, short, whole = np.empty(count + 1, np.int64), np.empty((5, count)), np.ones(count)
     for p in range(len(queue)):
         clear(queued[p])
         for g in range(len(edges) - 1):
@@ -78,26 +94,29 @@ def join_queue(
             n = len(line)
             if n == 0:
                 continue
-            through, offered, waits = short[0, :n], short[1, :n], flags[:n]
+            through, offered, most = short[0, :n], short[1, :n], short[2, :n]
+            mine, free = short[3, :n], short[4, :n]
             _pick(scale[p], line, through)
             clear(offered)
-            for j in range(n):
-                waits[j] = False
+            clear(most)
             for r in range(len(slot)):
                 f, s = share[p, r, g], slot[r]
-                if standing[p, r, g]:
-                    standing[p, r, g] = f > 0.0
-                    if f > 0.0:
-                        _join(
-                            queue[p, r], base[p, r], kept[p, r, g], held_back[p, max(s, 0)],
-                            s >= 0, line, f, through if capped[r] else whole, allowed[p, r],
-                            offered, waits,
-                        )  # fmt: skip
-                    else:
-                        _cancel(queue[p, r], line)
+                if not standing[p, r, g]:
+                    continue
+                standing[p, r, g] = f > 0.0
+                if f <= 0.0:
+                    _cancel(queue[p, r], line)
+                    continue
+                _pick(queue[p, r], line, mine)
+                _pick_free(
+                    base[p, r], kept[p, r, g], held_back[p, max(s, 0)], s >= 0, line, free
+                )  # fmt: skip
+                _cut(mine, free, f, through if capped[r] else whole[:n], allowed[p, r], offered,
+                     most)  # fmt: skip
+                _put(mine, line, queue[p, r])
             for j in range(n):
                 i = line[j]
-                waiting[p, i] = waits[j]
+                waiting[p, i] = most[j] > 0.0
                 if low[p, i] < high[p, i]:
                     queued[p, i] = offered[j] * price[p, i]
                     sales[p, i] += queued[p, i]
@@ -125,29 +144,39 @@ def share_fills(sales, queued, filled, early, filled_queue, filled_new):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _serve(queue, row, left, held, buys, line, f, through, new, part, allowed, price, moved, waits):
-    """Sell ``part`` of a book's queue; let the part of its new orders that did not fill join it.
+def _part(queued, free, f, through, new, part, allowed, amount, most):
+    """Set amount to what is sold of a book's queue; let what did not fill of new orders join it.
 
-    After the new orders were booked. Returns the value sold and whether anything waits.
+    After the new orders were booked: of what a book could sell before, 1 - f x through x new is
+    left in ``free``.
     """
-    value, stands, inverse = 0.0, False, 1.0 / left
-    for j in range(len(line)):
-        i = line[j]
-        q, free, order = queue[i], _free(row, left, held, buys, i), f * through[j]
+    for j in range(len(queued)):
+        order = f * through[j]
         done = order * new[j]
         over = 1.0 - done
-        rest = (order - done) * free / over if over > 0.0 else 0.0
-        amount = min(q * allowed * part[j], free)
-        if amount != 0.0:
-            row[i] -= amount * inverse
-            moved[j] += amount
-            value += amount * price[j]
-        rest = min(q - amount + rest, free - amount)
+        rest = (order - done) * free[j] / over
+        rest = rest if over > 0.0 else 0.0
+        sold = queued[j] * allowed * part[j]
+        sold = sold if sold < free[j] else free[j]
+        sold = sold if sold > 0.0 else 0.0
+        rest = queued[j] - sold + rest
+        most_left = free[j] - sold
+        rest = rest if rest < most_left else most_left
         rest = rest if rest > 0.0 else 0.0
-        queue[i] = rest
-        waits[j] |= rest > 0.0
-        stands |= rest > 0.0
-    return value, stands
+        amount[j] = sold
+        queued[j] = rest
+        most[j] = rest if rest > most[j] else most[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _take(row, left, line, amount, moved):
+    """Take the amounts sold out of a book; moved adds up what its rounded shares have lost."""
+    inverse = 1.0 / left
+    for j in range(len(line)):
+        if amount[j] != 0.0:
+            was = np.float64(row[line[j]])
+            row[line[j]] = was - amount[j] * inverse
+            moved[j] += left * (was - row[line[j]])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -161,8 +190,8 @@ def serve_queue(
     this bar's price, takes it off worth (P, R, G); background (P, N) takes the other side.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((5, count)), np.ones(count)
-    open_line, flags = np.empty(count, np.bool_), np.empty(count, np.bool_)
+    lines, short, whole = np.empty(count + 1, np.int64), np.empty((9, count)), np.ones(count)
+    open_line, lanes = np.empty(count, np.bool_), np.empty(LANES)
     for p in range(len(queue)):
         served[p] = 0.0
         for i in range(count):
@@ -172,28 +201,32 @@ def serve_queue(
             n = len(line)
             if n == 0:
                 continue
-            through, new, part, waits = short[0, :n], short[1, :n], short[2, :n], flags[:n]
-            yuan, moved = short[3, :n], short[4, :n]
+            through, new, part, yuan = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
+            moved, most, mine = short[4, :n], short[5, :n], short[6, :n]
+            free, amount = short[7, :n], short[8, :n]
             _pick(scale[p], line, through)
             _pick(filled_new[p], line, new)
             _pick(filled_queue[p], line, part)
             _pick(price[p], line, yuan)
             clear(moved)
-            for j in range(n):
-                waits[j] = waiting[p, line[j]]
+            clear(most)
             for r in range(len(slot)):
                 f, left, s = share[p, r, g], kept[p, r, g], slot[r]
                 if f <= 0.0 or left <= 0.0:
                     continue
-                value, stands = _serve(
-                    queue[p, r], base[p, r], left, held_back[p, max(s, 0)], s >= 0, line, f,
-                    through if capped[r] else whole, new, part, allowed[p, r], yuan, moved, waits,
-                )  # fmt: skip
-                standing[p, r, g] |= stands
-                sold[p, r, g] += value
-                served[p, r, g] = value
-                if worth[p, r, g] >= 0.0:
-                    worth[p, r, g] = max(0.0, worth[p, r, g] - value)
+                _pick(queue[p, r], line, mine)
+                _pick_free(base[p, r], left, held_back[p, max(s, 0)], s >= 0, line, free)
+                _part(mine, free, f, through if capped[r] else whole[:n], new, part, allowed[p, r],
+                      amount, most)  # fmt: skip
+                _put(mine, line, queue[p, r])
+                if standing[p, r, g]:  # others have nothing in the queue yet
+                    _take(base[p, r], left, line, amount, moved)
+                    value = dot(amount, yuan, lanes)
+                    sold[p, r, g] += value
+                    served[p, r, g] = value
+                    if worth[p, r, g] >= 0.0:
+                        worth[p, r, g] = max(0.0, worth[p, r, g] - value)
+                standing[p, r, g] = _any(mine)
             for j in range(n):
-                waiting[p, line[j]] = waits[j]
+                waiting[p, line[j]] |= most[j] > 0.0
                 background[p, line[j]] += moved[j]
