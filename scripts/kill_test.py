@@ -3,10 +3,13 @@
     python scripts/kill_test.py                      20 kills each: 1 and 2 workers, local and ray
     python scripts/kill_test.py --kills 3 --engine local --workers 2
 
-Each trial starts a run of ten blocks on a thinned market in a process of its own, waits for its
-folder, then for a uniformly random part of the uninterrupted run's time, and sends SIGKILL to the
-process that owns the run or to one of its workers. ``resume`` must then give the same tables and
-the same summary, bit for bit. Works where /proc shows processes.
+Each trial starts a run of ten blocks on a thinned market in a process of its own, waits for a
+uniformly random part of the time that the uninterrupted run takes from its start to its end, and
+sends SIGKILL to the process that owns the run or, in every third trial, to one of its workers.
+``crowdfall resume`` must then give the same tables and the same summary, bit for bit, and no
+process may be left. A run killed before its folder stood has left nothing: it is run again. The
+table at the end has a row for each setting; exit code 1 where a trial failed. Works where /proc
+shows processes.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +38,14 @@ from crowdfall.market.thin import thin
 from crowdfall.scenarios import load
 
 if __name__ == "__main__":
-    verb, out, workers, engine, paths, block, every, seed = sys.argv[1:]
-    words = {"workers": int(workers), "engine": engine}
-    if verb == "resume":
-        ensemble.resume(Path(out), **words)
-    else:
-        scenario = load("feb2024", ["clock.end=2024-01-12", "clock.factors=solve"])
-        market = thin(store.bundled(), int(every))
-        ensemble.run(market, scenario, paths=int(paths), seed=int(seed), block=int(block),
-                     out=Path(out), **words)
+    out, workers, engine, paths, block, every, seed = sys.argv[1:]
+    words = ["clock.end=2024-01-09", "clock.assimilate_until=2024-01-05", "clock.factors=solve"]
+    ensemble.run(thin(store.bundled(), int(every)), load("feb2024", words), paths=int(paths),
+                 seed=int(seed), block=int(block), out=Path(out), workers=int(workers),
+                 engine=engine)
 """
+Resume = Callable[[Path, "Case"], int]
+"""Resumes a run in some process and returns the exit code."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +58,43 @@ class Case:
 
 @dataclass(frozen=True)
 class Trial:
-    """One kill: when, of whom, how many blocks stood, and whether the resumed run is the same."""
+    """One kill: when, of whom, how many blocks stood, and whether the resumed run is the same.
+
+    ``blocks`` is None where the folder did not stand yet.
+    """
 
     seconds: float
     victim: str
-    blocks: int
+    blocks: int | None
     same: bool
 
 
-def start(verb: str, out: Path, case: Case) -> subprocess.Popen[bytes]:
-    """Run or resume in a process of its own."""
+def environment(out: Path) -> dict[str, str]:
+    """Factors solved by an earlier trial would make the next one another test."""
+    return os.environ | {"CROWDFALL_CACHE": str(out.parent / f"cache-{out.name}")}
+
+
+def start(out: Path, case: Case) -> subprocess.Popen[bytes]:
+    """Run in a process of its own."""
     program = out.parent / "play.py"
     program.write_text(PLAY, encoding="utf-8")
     numbers = (case.workers, case.engine, PATHS, BLOCK, EVERY, SEED)
     return subprocess.Popen(
-        [sys.executable, str(program), verb, str(out), *map(str, numbers)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        # Factors solved by an earlier trial would make the next one another test.
-        env=os.environ | {"CROWDFALL_CACHE": str(out.parent / f"cache-{out.name}")},
+        [sys.executable, str(program), str(out), *map(str, numbers)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(out),
     )  # fmt: skip
+
+
+def resume(out: Path, case: Case) -> int:
+    """Call ``crowdfall resume`` and return its exit code."""
+    command = [str(Path(sys.executable).with_name("crowdfall")), *resume_words(out, case)]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, env=environment(out)).returncode
+
+
+def resume_words(out: Path, case: Case) -> list[str]:
+    """Return the words of the command line."""
+    workers = ["--workers", str(case.workers), "--engine", case.engine]
+    return ["resume", str(out), *workers, "--no-open", "--quiet"]
 
 
 def tables(run: Path) -> dict[str, Any]:
@@ -120,50 +140,64 @@ def workers_of(pid: int) -> list[int]:
     return found
 
 
-def wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the run's folder stands or the process has ended."""
-    while not folder.exists() and process.poll() is None:
-        time.sleep(0.005)
-
-
 def reference(folder: Path, case: Case) -> tuple[float, dict[str, Any]]:
-    """Return how long the uninterrupted run takes once its folder stands, and its tables."""
+    """Return how long the uninterrupted run takes from start to end, and its tables."""
     out = folder / f"whole-{case.engine}-{case.workers}"
-    process = start("run", out, case)
-    wait_for(out, process)
     began = time.monotonic()
-    if process.wait():
+    if start(out, case).wait():
         raise SystemExit(f"the uninterrupted run failed: {case}")
     return time.monotonic() - began, tables(out)
 
 
-def trial(folder: Path, case: Case, number: int, seconds: float, want: dict[str, Any]) -> Trial:
+def trial(
+    folder: Path, case: Case, number: int, seconds: float, want: dict[str, Any],
+    resumed: Resume = resume,
+) -> Trial:  # fmt: skip
     """Start, kill after ``seconds``, resume, compare."""
-    from crowdfall.results.store import open_run
-
     out = folder / f"{case.engine}-{case.workers}-{number}"
-    process = start("run", out, case)
-    wait_for(out, process)
+    process = start(out, case)
     time.sleep(seconds)
-    below = workers_of(process.pid)
-    victim = random.choice(below) if below and number % 2 else process.pid
+    below = descendants(process.pid)
+    playing = workers_of(process.pid)
+    victim = random.choice(playing) if playing and number % 3 == 2 else process.pid
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:
         victim = process.pid  # it had just ended
         process.kill()
     process.wait()
-    for pid in below:  # an orphan must end by itself, and may not write meanwhile
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-    stopped = open_run(out, incomplete=True)
-    blocks = PATHS // BLOCK if stopped.is_complete else len(stopped.finished_blocks())
-    code = start("resume", out, case).wait()
+    orphans = left_of(below)  # they must end by themselves, and may not write meanwhile
+    blocks = standing(out)
+    code = start(out, case).wait() if blocks is None else resumed(out, case)
     equal = code == 0 and same(tables(out), want) and not list(out.glob("blocks/*"))
-    orphans = [pid for pid in below if Path(f"/proc/{pid}").exists()]
     who = "owner" if victim == process.pid else "worker"
     return Trial(seconds, who, blocks, equal and not orphans)
+
+
+def left_of(pids: list[int]) -> list[int]:
+    """Return which processes are still there after twenty seconds."""
+    deadline = time.monotonic() + 20
+    while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process is there, and not only its entry that nobody has read yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def standing(out: Path) -> int | None:
+    """Return how many blocks of a stopped run are finished; None where there is no run yet."""
+    from crowdfall.results.store import open_run
+
+    if not out.exists():
+        return None
+    stopped = open_run(out, incomplete=True)
+    return PATHS // BLOCK if stopped.is_complete else len(stopped.finished_blocks())
 
 
 def kill(case: Case, kills: int, folder: Path) -> list[Trial]:
@@ -175,9 +209,28 @@ def kill(case: Case, kills: int, folder: Path) -> list[Trial]:
         trials.append(trial(folder, case, number, random.uniform(0.0, whole), want))
         last = trials[-1]
         verdict = "same" if last.same else "DIFFERENT"
-        print(f"  {last.victim} killed after {last.seconds:5.2f} s, {last.blocks:2} of "
-              f"{PATHS // BLOCK} blocks finished; resumed: {verdict}", flush=True)  # fmt: skip
+        stood = "before its folder stood" if last.blocks is None else (
+            f"{last.blocks} of {PATHS // BLOCK} blocks finished")  # fmt: skip
+        print(f"  {last.victim} killed after {last.seconds:5.2f} s, {stood}: {verdict}", flush=True)
     return trials
+
+
+def row(case: Case, trials: list[Trial], seconds: float) -> str:
+    """Return one row of the table."""
+    stood = [each.blocks for each in trials if each.blocks is not None]
+    early = len(trials) - len(stood)
+    part = sum(0 < blocks < PATHS // BLOCK for blocks in stood)
+    workers = sum(each.victim == "worker" for each in trials)
+    good = sum(each.same for each in trials)
+    return (f"| {case.engine} | {case.workers} | {len(trials)} | {workers} | {early} | "
+            f"{stood.count(0)} | {part} | {stood.count(PATHS // BLOCK)} | {good} | "
+            f"{seconds:.0f} |")  # fmt: skip
+
+
+COLUMNS = (
+    "engine", "workers", "kills", "of a worker", "before the folder", "no block", "some blocks",
+    "all blocks", "bit-identical", "seconds",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -189,14 +242,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="of the moments; the clock's if none is given")
     asked = parser.parse_args()
     random.seed(asked.seed)
-    failed = 0
-    for engine in asked.engine:
-        for workers in asked.workers:
-            with tempfile.TemporaryDirectory() as folder:
-                trials = kill(Case(engine, workers), asked.kills, Path(folder))
-            good = sum(each.same for each in trials)
-            failed += len(trials) - good
-            print(f"  {good} of {len(trials)} bit-identical", flush=True)
+    failed, rows = 0, []
+    for case in (Case(engine, workers) for engine in asked.engine for workers in asked.workers):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            trials = kill(case, asked.kills, Path(folder))
+        failed += sum(not each.same for each in trials)
+        rows.append(row(case, trials, time.monotonic() - began))
+    print("", f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS), *rows, sep="\n")
     return 1 if failed else 0
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from crowdfall.cli import options
 from crowdfall.cli.tables import print_table
-from crowdfall.i18n import translate
+from crowdfall.i18n import language, translate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,6 +18,8 @@ app = options.commands()
 Runs = Annotated[
     list[str], typer.Argument(metavar="RUN RUN ...", help=options.help_of("compare_runs"))
 ]
+UNITS: Final = {"fraction": ("percent", 100.0), "yuan": ("bn yuan", 1e-9)}
+"""Units of the tables that people read better in others, and the factor."""
 
 
 @app.command(help=options.help_of("compare"))
@@ -37,27 +40,37 @@ def compare(
 
 
 def show(found: pl.DataFrame, *, as_json: bool) -> None:
-    """Print differences as a table in the user's language, or as JSON."""
+    """Print differences in the user's language, a row a number; or as JSON, a row a run too."""
     rows = found.to_dicts()
-    print_table(rows if as_json else [_words(row) for row in rows], as_json=as_json)
+    print_table(rows if as_json else _words(rows), as_json=as_json)
+    if not as_json:
+        typer.echo(translate("cli.compare.reading"))
     for name in dict.fromkeys(row["run"] for row in rows):
         moved = [row for row in rows if row["run"] == name and (row["up"] or row["down"])]
         if not moved:
             typer.echo(translate("cli.compare.nothing", name=name), err=True)
 
 
-def _words(row: dict[str, Any]) -> dict[str, Any]:
-    low, median, high = (_figure(row[key]) for key in ("low", "median", "high"))
-    return {
-        translate("cli.compare.variant"): row["run"],
-        translate("cli.compare.name"): row["name"],
-        translate("cli.unit"): translate(f"word.unit.{row['unit']}"),
-        translate("cli.compare.base"): _figure(row["base"]).lstrip("+"),
-        translate("cli.compare.median"): median,
-        translate("cli.compare.band"): f"{low} … {high}",
-        translate("cli.compare.up"): f"{row['up']:.0%}",
-    }
+def _words(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    from crowdfall.reports.catalogue import FUND_KINDS, label_of
+
+    navs = tuple(f"nav_{kind}" for kind in FUND_KINDS)
+    rows = [row for row in rows if row["name"] in navs or not row["name"].startswith("nav_")]
+    lines: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        unit, scale = UNITS.get(row["unit"], (row["unit"], 1.0))
+        line = lines.setdefault(row["name"], {
+            translate("cli.compare.name"): label_of(row["name"], language()),
+            translate("cli.unit"): translate(f"word.unit.{unit}"),
+            translate("cli.compare.base"): f"{scale * row['base']:,.4g}",
+        })  # fmt: skip
+        line[row["run"]] = _change(row, scale)
+    runs = dict.fromkeys(row["run"] for row in rows)
+    return [line | {run: line.get(run, "") for run in runs} for line in lines.values()]
 
 
-def _figure(value: float) -> str:
-    return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.4g}"
+def _change(row: dict[str, Any], scale: float) -> str:
+    if not row["up"] and not row["down"]:
+        return "="
+    low, median, high = (f"{scale * row[key]:+,.3g}" for key in ("low", "median", "high"))
+    return f"{median} ({low} … {high}) ↑{row['up']:.0%}"

@@ -77,13 +77,19 @@ def key_numbers(run: RunFolder, lang: Language) -> list[Number]:
         out.append(
             Number(
                 name=row["name"],
-                label=translate(f"headline.{stem}", lang, index=name_of(thing, lang)),
+                label=label_of(row["name"], lang),
                 median=write(row["median"]),
                 band=f"{write(row['low'])} … {write(row['high'])}",
                 standing=of_headline(row["name"], run.manifest),
             )
         )
     return out
+
+
+def label_of(name: str, lang: Language) -> str:
+    """Return the words for a headline number."""
+    stem, thing = _split(name)
+    return translate(f"headline.{stem}", lang, index=name_of(thing, lang))
 
 
 def _split(name: str) -> tuple[str, str]:

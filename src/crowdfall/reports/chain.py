@@ -17,7 +17,7 @@ import polars as pl
 
 from crowdfall.i18n import Language, translate, words
 from crowdfall.market.snapshot import UNDERLYINGS
-from crowdfall.reports.dominoes import PathTables
+from crowdfall.reports.dominoes import PathTables, has_books
 from crowdfall.reports.phrases import amount, count, day, name_of, percent, share
 from crowdfall.rules.futures import multiplier
 
@@ -167,7 +167,7 @@ def told(link: Link, tables: PathTables, lang: Language) -> str:
     """Return the words of a link, without its amount."""
     values = {
         "agent": name_of(link.agent, lang), "cell": name_of(link.cell, lang),
-        "count": count(link.books), **_more(link, tables),
+        "books": _books(link, tables, lang), **_more(link, tables),
     }  # fmt: skip
     key = f"chain.{link.kind}"
     if link.kind in ("news", "good_news") and link.agent != "market":
@@ -194,6 +194,12 @@ def figure(link: Link, lang: Language) -> str:
         sign = -1.0 if link.kind in ("news", "basis_gap") else 1.0
         return percent(sign * link.amount)
     return amount(link.amount, lang)
+
+
+def _books(link: Link, tables: PathTables, lang: Language) -> str:
+    if not has_books(tables, link.agent):
+        return ""
+    return translate("chain.books", lang, count=count(link.books))
 
 
 def _more(link: Link, tables: PathTables) -> dict[str, str]:

@@ -18,8 +18,8 @@ from crowdfall.results.metrics import nav_by_kind, net_flows
 from crowdfall.results.store import RunFolder
 from crowdfall.rules.futures import multiplier
 
-Form = Literal["percent", "size", "share", "yuan", "count", "ratio", "name", "text"]
-"""How a value is written: with sign, without sign, as money, ..."""
+Form = Literal["percent", "size", "share", "yuan", "count", "ratio", "name", "text", "books"]
+"""How a value is written: with sign, without sign, as money, ...; no ``books`` are not counted."""
 Values = dict[str, tuple[Form, float | str]]
 
 SMALLEST_MOVE: Final = 0.015
@@ -180,18 +180,28 @@ def _column(
     return rule
 
 
-def _events(kind: str, event: str) -> Callable[[PathTables], Iterator[Domino]]:
-    """Return a rule that counts one kind of event by day and participant."""
+def has_books(tables: PathTables, agent: str) -> bool:
+    """Return whether a participant has several books, so that to count them says something."""
+    own = tables.agents.filter(pl.col("kind") == agent)
+    return own["cell"].n_unique() > 1
+
+
+def _events(
+    kind: str, event: str, smallest: float = 0.0
+) -> Callable[[PathTables], Iterator[Domino]]:
+    """Return a rule that counts one kind of event by day and participant, above ``smallest``."""
 
     def rule(tables: PathTables) -> Iterator[Domino]:
         mine = tables.events.filter(pl.col("kind") == event, pl.col("amount") > 0)
         days = mine.group_by("date", "agent").agg(
             pl.col("cell").n_unique().alias("cells"), pl.col("amount").sum()
         )
-        for day, agent, cells, amount in days.sort("date", "agent").iter_rows():
+        large = days.filter(pl.col("amount") > smallest).sort("date", "agent")
+        for day, agent, cells, amount in large.iter_rows():
+            books = cells if has_books(tables, agent) else 0
             yield Domino(
                 date=day, kind=kind, subject=agent, amount=amount,
-                values={"agent": ("name", agent), "count": ("count", cells),
+                values={"agent": ("name", agent), "books": ("books", books),
                         "amount": ("yuan", amount)},
             )  # fmt: skip
 
@@ -265,7 +275,7 @@ RULES: Final[tuple[Callable[[PathTables], Iterator[Domino]], ...]] = (
     policies,
     rules,
     index_moves,
-    _events("redemption", "redemption"),
+    _events("redemption", "redemption", SMALLEST_YUAN),
     dealer_trades,
     basis_moves,
     _column("limit_downs", "limit_down_count", SMALLEST_COUNT, "count"),

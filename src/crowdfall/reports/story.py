@@ -274,6 +274,8 @@ def _written(form: Form, value: object, lang: Language) -> str:
         return name_of(str(value), lang)
     if form == "text":
         return str(value.get(lang, value)) if isinstance(value, dict) else str(value)
+    if form == "books":
+        return translate("story.books", lang, count=count(float(str(value)))) if value else ""
     number = float(str(value))
     written = {
         "percent": lambda: percent(number),

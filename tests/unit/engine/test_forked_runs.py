@@ -233,7 +233,13 @@ set = ["inputs.rescue_first=csi2000"]
     assert all(row["low"] <= row["median"] <= row["high"] for row in rows)
     runs = [base.path, *(tmp_path / "forks" / name for name in ("none", "small_first"))]
     assert main(["compare", *map(str, runs), "--lang", "zh"]) == 0
-    assert "差异中位数" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert "同一路径" in lines[-1]
+    assert lines[1].split()[-3:] == ["基准中位数", "none", "small_first"]
+    rescue = next(line for line in lines if "国家队买入合计" in line)
+    wanted = next(row for row in rows if row["name"] == "rescue" and row["run"] == "none")
+    assert f"{wanted['median'] / 1e9:+,.3g} (" in rescue
+    assert "↑0%" in rescue
 
 
 @pytest.mark.parametrize("text", ["x = 1", "[a]\nsets = []", "[a]\nset = [1]", "[a"])
