@@ -80,7 +80,8 @@ def play_block(job: Job, part: Part) -> Played:
 def play(job: Job, parts: list[Part], workers: int, engine: Engine) -> Iterator[Played]:
     """Yield blocks as they finish, in any order.
 
-    RunError: ``worker_lost`` where the system stopped a worker, ``no_ray`` without the extra.
+    RunError: ``worker_lost`` where the system stopped a worker, ``no_ray`` without the extra,
+    ``ray_start`` where Ray did not come up.
     """
     if engine == "ray":
         yield from _on_ray(job, parts, workers)
@@ -173,4 +174,8 @@ def _join_ray(ray: Any, workers: int) -> None:  # noqa: ANN401 - ray carries few
     if not os.environ.get("RAY_ADDRESS"):
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         words |= {"num_cpus": workers, "include_dashboard": False}
-    ray.init(**words)
+    try:
+        ray.init(**words)
+    except Exception as error:  # Ray raises bare ones
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise RunError("ray_start", why=why[0]) from error

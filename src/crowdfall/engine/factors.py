@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
@@ -70,10 +71,14 @@ def packed(first_path: int, factors: Factors) -> dict[str, bytes]:
 
 
 def save(folder: Path, first_path: int, factors: Factors) -> None:
-    """Write the factors of some paths, one file a path, each whole and then renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in packed(first_path, factors).items():
-        write_whole(folder / name, data)
+    """Write the factors of some paths, one file a path, each whole and then renamed.
+
+    They can be solved again: a cache that can't be written costs time later, and not the run.
+    """
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in packed(first_path, factors).items():
+            write_whole(folder / name, data)
 
 
 def read(folder: Path, first_path: int, paths: int) -> Factors | None:

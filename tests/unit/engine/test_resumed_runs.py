@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from polars.testing import assert_frame_equal
 
-from crowdfall.engine import ensemble
+from crowdfall.engine import blocks, ensemble
 from crowdfall.engine.ensemble import Progress
 from crowdfall.errors import RunError
 from crowdfall.results import lock
@@ -185,6 +186,17 @@ def test_run_of_another_version_is_not_resumed(
     assert caught.value.code == "run_other_code"
     assert value in told(caught.value)
     assert open_run(run.path, incomplete=True).finished_blocks() == [0, 1]
+
+
+def test_ray_that_does_not_start_is_told() -> None:
+    def init(**_: object) -> None:
+        raise RuntimeError("The current node timed out during startup.\nMore words.")
+
+    with pytest.raises(RunError) as caught:
+        blocks._join_ray(SimpleNamespace(init=init), 1)
+    assert caught.value.code == "ray_start"
+    assert "timed out during startup" in told(caught.value)
+    assert "More words" not in told(caught.value)
 
 
 def longer(file: Path) -> None:
