@@ -48,7 +48,7 @@ def posterior(
     asked, place = fits.plan(plan), launch.load_market(market)
     state = out.with_name(f".{out.name}.state")
     size = particles or (asked.sampling.particles if asked.sampling else 0)
-    total = size * (len(asked.sampling.tolerances) if asked.sampling else 0)
+    total = size * (len(asked.sampling.tolerances) + 1 if asked.sampling else 0)
     with progress.shown(said.quiet) as show:
         found = study.sample(
             asked, place, seed=seed, workers=workers or options.default_workers(), state=state,

@@ -58,6 +58,40 @@ def test_a_known_posterior_is_found(tmp_path: Path) -> None:
     assert abs(identifiability.correlations(last.points, last.weights)[0, 1]) < 0.15
 
 
+def test_the_predictive_is_of_simulations_that_nobody_chose(tmp_path: Path) -> None:
+    """Accepted ones lie within the tolerance by choice, fresh ones do not."""
+    last = sampled(tmp_path / "s")[-1]
+    fresh = posterior.afresh(Normals(), SCHEDULE, last, state=tmp_path / "s", key="k")
+    accepted = last.values[:, 0]
+    assert np.abs(accepted - OBSERVED).max() <= 0.05
+    sd = np.sqrt(last.weights @ (fresh[:, 0] - last.weights @ fresh[:, 0]) ** 2)
+    np.testing.assert_allclose(sd, np.sqrt(2 * NOISE**2 + 0.05**2 / 3), rtol=0.12)
+
+
+def test_a_stopped_predictive_goes_on_where_it_was(tmp_path: Path) -> None:
+    def stop(done: int) -> None:
+        if done >= 5 * SCHEDULE.particles - 100:
+            raise KeyboardInterrupt
+
+    last = sampled(tmp_path / "s")[-1]
+    words = {"state": tmp_path / "s", "key": "k"}
+    with pytest.raises(KeyboardInterrupt):
+        posterior.afresh(Normals(), SCHEDULE, last, progress=stop, **words)  # type: ignore[arg-type]
+    done = 0
+
+    def counting(function: object, jobs: object) -> list[object]:
+        nonlocal done
+        assert callable(function)
+        found = [function(job) for job in jobs]  # type: ignore[attr-defined]
+        done += len(found)
+        return found
+
+    again = posterior.afresh(Normals(), SCHEDULE, last, apply=counting, **words)  # type: ignore[arg-type]
+    assert 0 < done <= 132
+    whole = posterior.afresh(Normals(), SCHEDULE, last, state=tmp_path / "t", key="k")
+    np.testing.assert_array_equal(again, whole)
+
+
 def test_a_stopped_sampling_ends_at_the_same_population(tmp_path: Path) -> None:
     whole = sampled(tmp_path / "a")
     calls = 0

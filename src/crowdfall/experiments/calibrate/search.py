@@ -7,7 +7,6 @@ renamed, so a search that was killed goes on from its last generation and ends a
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,10 +17,10 @@ import numpy as np
 
 from crowdfall import __version__
 from crowdfall.engine.factors import code_digest
-from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate import newton
 from crowdfall.experiments.calibrate.objective import Measured, Task, pool
 from crowdfall.experiments.calibrate.plan import Plan, Stage
+from crowdfall.experiments.saved_state import keep, resumed
 from crowdfall.market.snapshot import Market
 from crowdfall.market.thin import thin
 from crowdfall.types import Bool, Float64, Int64
@@ -85,24 +84,24 @@ def calibrate(
     """
     key = (plan.digest, tuple(c.digest for c in plan.counted), market.digest, seed, __version__,
            code_digest())  # fmt: skip
-    search = _resume(state, key) or Search()
+    search = resumed(state, key, Search) or Search()
     while search.stage < len(plan.stages):
         stage = plan.stages[search.stage]
         task = Task(
             plan=plan, market=thin(market, stage.every), seed=seed, paths=stage.paths,
             counts=_counts(plan, stage),
         )  # fmt: skip
-        keep = partial(_keep, state, (key, search))
-        _play(plan, stage, search, task, workers, seed, keep, progress or (lambda _: None))
+        save = partial(keep, state, key, search)
+        _play(plan, stage, search, task, workers, seed, save, progress or (lambda _: None))
         search.done.append(_best(search))
         search.stage, search.cma, search.best, search.steps = search.stage + 1, None, None, 0
-        _keep(state, (key, search))
+        keep(state, key, search)
     return tuple(search.done)
 
 
 def _play(
     plan: Plan, stage: Stage, search: Search, task: Task, workers: int, seed: int,
-    keep: Callable[[], None], show: Callable[[int], None],
+    save: Callable[[], None], show: Callable[[int], None],
 ) -> None:  # fmt: skip
     moving = plan.moving(stage)
     base = search.done[-1].point if search.done else plan.start
@@ -121,14 +120,14 @@ def _play(
             score([base[moving], *_draws(stage, len(moving), seed, search.stage)], 0)
             if stage.method == "cma":
                 search.cma = _new(stage, _best(search).point[moving], seed, search.stage)
-            keep()
+            save()
             show(_so_far(plan, search))
         while _generation(search) < stage.generations:
             if search.cma is None:
                 _step(stage, moving, task, search, score)
             else:
                 _generate(stage, seed, search, search.cma, score)
-            keep()
+            save()
             show(_so_far(plan, search))
 
 
@@ -206,22 +205,3 @@ def _so_far(plan: Plan, search: Search) -> int:
         return past
     each = (plan.length(stage) - stage.draws) // stage.generations
     return past + stage.draws + each * _generation(search)
-
-
-def _resume(state: Path, key: object) -> Search | None:
-    if not state.is_file():
-        return None
-    try:
-        kept, search = pickle.loads(state.read_bytes())
-    except (pickle.UnpicklingError, ValueError, EOFError, AttributeError, TypeError):
-        raise CalibrationError("state_unreadable", path=state) from None
-    if kept != key:
-        raise CalibrationError("state_of_another", path=state)
-    assert isinstance(search, Search)
-    return search
-
-
-def _keep(state: Path, value: object) -> None:
-    draft = state.with_name(f".{state.name}.draft")
-    draft.write_bytes(pickle.dumps(value))
-    draft.replace(state)

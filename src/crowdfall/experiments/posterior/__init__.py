@@ -2,6 +2,7 @@
 
 from crowdfall.experiments.posterior.smc import Population as Population
 from crowdfall.experiments.posterior.smc import Schedule as Schedule
+from crowdfall.experiments.posterior.smc import afresh as afresh
 from crowdfall.experiments.posterior.smc import smc as smc
 from crowdfall.experiments.posterior.study import Posterior as Posterior
 from crowdfall.experiments.posterior.study import Sampled as Sampled

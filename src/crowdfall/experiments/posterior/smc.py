@@ -8,7 +8,6 @@ for any number of workers, and after a stop. Simulations are independent: no tri
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from crowdfall.errors import CalibrationError
+from crowdfall.experiments.saved_state import keep, resumed
 from crowdfall.types import Float64
 
 CHUNK: Final = 32
@@ -89,11 +89,19 @@ class _Found:
     simulations: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Again:
+    model: Model
+    point: Float64
+    trial: int
+
+
 @dataclass(kw_only=True)
 class _Progress:
     done: list[Population] = field(default_factory=list)
     found: list[_Found] = field(default_factory=list)
     ended: bool = False
+    fresh: list[Float64] = field(default_factory=list)
 
 
 Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
@@ -115,13 +123,13 @@ def smc(
     ``state`` where a sampling of the same ``key`` stopped; CalibrationError where the state is of
     another or can't be read, or where the first tolerance is out of reach.
     """
-    now = _resume(state, key) or _Progress()
+    now = resumed(state, key, _Progress) or _Progress()
     while not now.ended and len(now.done) < len(schedule.tolerances):
         jobs = _jobs(model, schedule, seed, now.done)
         while len(now.found) < schedule.particles:
             first = len(now.found)
             now.found += apply(_attempt, jobs[first : first + CHUNK])
-            _keep(state, (key, now))
+            keep(state, key, now)
             if progress is not None:
                 progress(len(now.done) * schedule.particles + len(now.found))
         reached = [each for each in now.found if each.point is not None]
@@ -130,10 +138,41 @@ def smc(
         else:
             now.done.append(_population(model, schedule, now.done, now.found))
         now.found = []
-        _keep(state, (key, now))
+        keep(state, key, now)
     if not now.done:
         raise CalibrationError("posterior_out_of_reach", tolerance=schedule.tolerances[0])
     return tuple(now.done)
+
+
+def afresh(
+    model: Model,
+    schedule: Schedule,
+    last: Population,
+    *,
+    state: Path,
+    key: object,
+    apply: Map = map,
+    progress: Callable[[int], None] | None = None,
+) -> Float64:
+    """Return what one more simulation of each particle gives, (N, ...).
+
+    The simulations that made the population were chosen for being near; these were not, so they
+    are the predictive by which coverage may be judged. ``state`` as ``smc`` left it.
+    """
+    now = resumed(state, key, _Progress) or _Progress()
+    first = len(schedule.tolerances) * schedule.particles * schedule.attempts
+    jobs = [_Again(model=model, point=p, trial=first + k) for k, p in enumerate(last.points)]
+    while len(now.fresh) < len(jobs):
+        start = len(now.fresh)
+        now.fresh += apply(_again, jobs[start : start + CHUNK])
+        keep(state, key, now)
+        if progress is not None:
+            progress(len(schedule.tolerances) * schedule.particles + len(now.fresh))
+    return np.stack(now.fresh)
+
+
+def _again(job: _Again) -> Float64:
+    return job.model.simulate(job.point, job.trial)[1]
 
 
 def _jobs(model: Model, schedule: Schedule, seed: int, done: Sequence[Population]) -> list[_Job]:
@@ -211,22 +250,3 @@ def _weights(model: Model, before: Population | None, points: Float64) -> Float6
         logs[k] -= top + np.log(before.weights @ np.exp(exponents - top))
     raw = np.exp(logs - logs.max())
     return np.asarray(raw / raw.sum())
-
-
-def _resume(state: Path, key: object) -> _Progress | None:
-    if not state.is_file():
-        return None
-    try:
-        kept, now = pickle.loads(state.read_bytes())
-    except (pickle.UnpicklingError, ValueError, EOFError, AttributeError, TypeError):
-        raise CalibrationError("state_unreadable", path=state) from None
-    if kept != key:
-        raise CalibrationError("state_of_another", path=state)
-    assert isinstance(now, _Progress)
-    return now
-
-
-def _keep(state: Path, value: object) -> None:
-    draft = state.with_name(f".{state.name}.draft")
-    draft.write_bytes(pickle.dumps(value))
-    draft.replace(state)

@@ -19,7 +19,7 @@ from crowdfall.engine.factors import code_digest
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate.objective import IMPOSSIBLE, loss, simulated
 from crowdfall.experiments.calibrate.plan import Plan, Sampling
-from crowdfall.experiments.posterior.smc import Population, Schedule, smc
+from crowdfall.experiments.posterior.smc import Population, Schedule, afresh, smc
 from crowdfall.market.snapshot import Market
 from crowdfall.market.thin import thin
 from crowdfall.results.metrics import HIGH, LOW
@@ -68,13 +68,17 @@ class ReplayModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Posterior:
-    """The generations of a sampling, and what it was a sampling of."""
+    """The generations of a sampling, and what it was a sampling of.
+
+    ``fresh`` (N, P, K): one more simulation of each particle of the last generation.
+    """
 
     plan: Plan
     market: Market
     seed: int
     sampling: Sampling
     generations: tuple[Population, ...]
+    fresh: Float64
 
     @property
     def last(self) -> Population:
@@ -82,8 +86,11 @@ class Posterior:
         return self.generations[-1]
 
     def coverage(self) -> dict[str, tuple[float, float, float, bool]]:
-        """Return by target: 5%, 50% and 95% of the predictive, and whether they hold the value."""
-        values = self.last.values  # (N, P, K)
+        """Return by target: 5%, 50% and 95% of the predictive, and whether they hold the value.
+
+        From fresh simulations: those that were accepted were chosen for being near.
+        """
+        values = self.fresh
         weights = np.repeat(self.last.weights, values.shape[1])
         out = {}
         for k, target in enumerate(self.plan.targets):
@@ -144,7 +151,12 @@ def sample(
         found = smc(
             model, schedule, seed=seed, state=state, key=key, apply=apply, progress=progress
         )
-    return Posterior(plan=plan, market=market, seed=seed, sampling=terms, generations=found)
+        fresh = afresh(
+            model, schedule, found[-1], state=state, key=key, apply=apply, progress=progress
+        )
+    return Posterior(
+        plan=plan, market=market, seed=seed, sampling=terms, generations=found, fresh=fresh
+    )
 
 
 def write(posterior: Posterior, folder: Path) -> None:
@@ -233,4 +245,5 @@ def summary(posterior: Posterior) -> dict[str, Any]:
             for population in posterior.generations
         ],
         "predictive_coverage": cover,
+        "predictive_simulations": len(posterior.fresh),
     }
