@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from crowdfall import __version__
 from crowdfall.data.sources.files import FilesSource
+from crowdfall.data.sources.us2007 import Us2007Source
 from crowdfall.engine import ensemble
 from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Progress
@@ -25,6 +26,7 @@ from crowdfall.i18n import Language, language
 from crowdfall.market import store
 from crowdfall.market.build import build
 from crowdfall.market.snapshot import Market
+from crowdfall.market.us import build_us
 from crowdfall.reports.page import write_report
 from crowdfall.reports.story import tell
 from crowdfall.results.compare import differences
@@ -54,13 +56,18 @@ def load_market(path: str | Path) -> Market:
     return store.load(Path(path))
 
 
-def build_market(data: str | Path, on: date, out: str | Path | None = None) -> Market:
+def build_market(
+    data: str | Path, on: date, out: str | Path | None = None, source: str = "files"
+) -> Market:
     """Build the market at the close of ``on`` from a folder of observed data.
 
-    ``out`` saves it too. DataError: what is wrong with the data, and where; MarketError: ``out``
-    is taken.
+    ``out`` saves it too; ``source``: ``files``, or ``us2007`` for the US panel of 2006 to 2008.
+    DataError: what is wrong with the data, and where; MarketError: ``out`` is taken.
     """
-    market = build(FilesSource(Path(data)), on)
+    if source == "us2007":
+        market = build_us(Us2007Source(Path(data)), on)
+    else:
+        market = build(FilesSource(Path(data)), on)
     if out is not None:
         store.save(market, Path(out))
     return market

@@ -14,7 +14,7 @@ from crowdfall.errors import CrowdfallError, MarketError
 from crowdfall.i18n import translate
 
 app = options.commands()
-SOURCES = ("files",)
+SOURCES = ("files", "us2007")
 
 
 @app.callback(help=options.help_of("market"))
@@ -28,7 +28,7 @@ def build(
     data: Annotated[Path, typer.Option("--data", metavar="DIR", help=options.help_of("data"))],
     out: Annotated[Path, typer.Option("--out", metavar="PATH", help=options.help_of("out"))],
     source: Annotated[
-        str, typer.Option("--source", metavar="files", help=options.help_of("source"))
+        str, typer.Option("--source", metavar="files|us2007", help=options.help_of("source"))
     ] = "files",
     as_json: options.Json = False,
     lang: options.Lang = None,
@@ -41,11 +41,10 @@ def build(
         raise CrowdfallError("bad_source", value=source, known=", ".join(SOURCES))
     if out.exists():
         raise MarketError("market_exists", path=out)
-    from crowdfall.data.sources.files import FilesSource
+    from crowdfall import verbs
     from crowdfall.market import store
-    from crowdfall.market.build import build as build_market
 
-    built = build_market(FilesSource(data), on)
+    built = verbs.build_market(data, on, source=source)
     store.save(built, out)
     _print(built, as_json=as_json)
     if not (as_json or said.quiet):

@@ -1,9 +1,10 @@
-"""Sessions of the Shanghai exchange, from a table of our own.
+"""Sessions of the Shanghai exchange, and of New York where an episode needs them.
 
-``sessions.csv`` lists, year by year and with its source, the weekdays on which the exchange did not
+``sessions.csv`` lists, year by year and with its source, the weekdays on which Shanghai did not
 open; no weekend day ever was a session. The exchanges of Shenzhen and Beijing and the futures
-exchange keep the same days in the range where they matter here. After the table's end every weekday
-counts as a session and one warning says so; dates before 1990-12-19 have no sessions.
+exchange keep the same days in the range where they matter here. After a table's end every weekday
+counts as a session and one warning says so; dates before its first session have none.
+``sessions_new_york.csv`` is the same for the New York exchange, 2006 to 2008.
 """
 
 from __future__ import annotations
@@ -21,8 +22,14 @@ from crowdfall.errors import DataError
 from crowdfall.i18n import translate
 
 Status = Literal["final", "provisional", "rule"]
+Exchange = Literal["shanghai", "new_york"]
 FIRST_SESSION: Final = date(1990, 12, 19)
 _FRIDAY: Final = 4
+_TABLES: Final[dict[Exchange, tuple[str, date]]] = {
+    "shanghai": ("sessions.csv", FIRST_SESSION),
+    "new_york": ("sessions_new_york.csv", date(2006, 1, 3)),
+}
+"""File of each exchange and its first session."""
 
 
 class CalendarWarning(UserWarning):
@@ -41,6 +48,7 @@ class _Year:
 class _Table:
     years: dict[int, _Year]
     sessions: list[int]  # ordinals, ascending
+    first: date
     end: int  # ordinal of the last day that the table covers
 
     @property
@@ -54,34 +62,36 @@ class _Table:
         return len(self.sessions) - min(self.end - self.last_monday + 1, 5)
 
 
-def is_session(day: date) -> bool:
+def is_session(day: date, exchange: Exchange = "shanghai") -> bool:
     """Return whether the exchange trades on that day.
 
     >>> is_session(date(2024, 2, 8)), is_session(date(2024, 2, 9))
     (True, False)
+    >>> is_session(date(2007, 8, 7), "new_york"), is_session(date(2007, 9, 3), "new_york")
+    (True, False)
     """
-    place = _position(day.toordinal())
-    return _position(day.toordinal() + 1) > place
+    place = _position(day.toordinal(), exchange)
+    return _position(day.toordinal() + 1, exchange) > place
 
 
-def sessions(start: date, end: date) -> list[date]:
+def sessions(start: date, end: date, exchange: Exchange = "shanghai") -> list[date]:
     """Return the sessions from ``start`` to ``end``, both included; empty if there is none."""
-    first, last = _position(start.toordinal()), _position(end.toordinal() + 1)
-    return [_at(place) for place in range(first, last)]
+    first, last = (_position(n, exchange) for n in (start.toordinal(), end.toordinal() + 1))
+    return [_at(place, exchange) for place in range(first, last)]
 
 
-def next_session(day: date) -> date:
+def next_session(day: date, exchange: Exchange = "shanghai") -> date:
     """Return the first session after ``day``.
 
     >>> next_session(date(2024, 2, 8)).isoformat()
     '2024-02-19'
     """
-    return _at(_position(day.toordinal() + 1))
+    return _at(_position(day.toordinal() + 1, exchange), exchange)
 
 
-def previous_session(day: date) -> date:
+def previous_session(day: date, exchange: Exchange = "shanghai") -> date:
     """Return the last session before ``day``; DataError where none was."""
-    return _at(_position(day.toordinal()) - 1)
+    return _at(_position(day.toordinal(), exchange) - 1, exchange)
 
 
 def shift(day: date, count: int) -> date:
@@ -98,7 +108,7 @@ def shift(day: date, count: int) -> date:
     return _at(place + count - between)
 
 
-def sessions_between(start: date, end: date) -> int:
+def sessions_between(start: date, end: date, exchange: Exchange = "shanghai") -> int:
     """Return the number of sessions after ``start`` up to and including ``end``.
 
     Negative where ``end`` lies before ``start``.
@@ -106,7 +116,8 @@ def sessions_between(start: date, end: date) -> int:
     >>> sessions_between(date(2024, 2, 5), date(2024, 2, 19))
     4
     """
-    return _position(end.toordinal() + 1) - _position(start.toordinal() + 1)
+    first, last = (_position(day.toordinal() + 1, exchange) for day in (start, end))
+    return last - first
 
 
 def status(day: date) -> Status:
@@ -121,9 +132,9 @@ def source(year: int) -> str:
     return found.source if found else ""
 
 
-def _position(ordinal: int) -> int:
+def _position(ordinal: int, exchange: Exchange = "shanghai") -> int:
     """Return the number of sessions before a day."""
-    table = _table()
+    table = _table(exchange)
     if ordinal <= table.end + 1:
         return bisect_left(table.sessions, ordinal)
     _warn_past_end(date.fromordinal(table.end).isoformat())
@@ -131,11 +142,11 @@ def _position(ordinal: int) -> int:
     return table.offset + 5 * weeks + min(rest, 5)
 
 
-def _at(place: int) -> date:
+def _at(place: int, exchange: Exchange = "shanghai") -> date:
     """Return the session that has ``place`` sessions before it."""
-    table = _table()
+    table = _table(exchange)
     if place < 0:
-        raise DataError("calendar_start", first=FIRST_SESSION)
+        raise DataError("calendar_start", first=table.first)
     if place < len(table.sessions):
         return date.fromordinal(table.sessions[place])
     _warn_past_end(date.fromordinal(table.end).isoformat())
@@ -152,17 +163,18 @@ def _warn_past_end(end: str) -> None:
 
 
 @cache
-def _table() -> _Table:
-    text = files("crowdfall.data").joinpath("sessions.csv").read_text(encoding="utf-8")
+def _table(exchange: Exchange = "shanghai") -> _Table:
+    name, first = _TABLES[exchange]
+    text = files("crowdfall.data").joinpath(name).read_text(encoding="utf-8")
     years = {int(row["year"]): _year(row) for row in csv.DictReader(text.splitlines())}
     end = date(max(years), 12, 31)
     open_days = []
-    day = FIRST_SESSION
+    day = first
     while day <= end:
         if day.weekday() <= _FRIDAY and day.toordinal() not in years[day.year].closed:
             open_days.append(day.toordinal())
         day += timedelta(days=1)
-    return _Table(years, open_days, end.toordinal())
+    return _Table(years, open_days, first, end.toordinal())
 
 
 def _year(row: dict[str, str]) -> _Year:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
 from typing import Final
@@ -165,14 +165,7 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
 
 def by_group(market: Market) -> Market:
     """Return the market with stocks in order of size group (stable), as the kernels want it."""
-    order = np.argsort(market.stocks.group, kind="stable")
-    values = {
-        item.name: np.ascontiguousarray(getattr(market.stocks, item.name)[order])
-        for item in fields(market.stocks)
-    }
-    stocks = replace(market.stocks, **values)
-    weights = {name: np.ascontiguousarray(w[order]) for name, w in market.weights.items()}
-    return replace(market, stocks=stocks, weights=weights)
+    return market.take(np.argsort(market.stocks.group, kind="stable"))
 
 
 def _index_weights(market: Market, edges: Int64) -> Float64:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from crowdfall.types import Bool, Float64, Int8, Text
+from crowdfall.types import Bool, Float64, Int8, Int64, Text
 
 GROUPS: Final = ("csi300", "csi500", "csi1000", "csi2000", "tail", "microcap")
 """Size groups, largest first; all but ``tail`` are also published indices."""
@@ -79,7 +79,10 @@ class Market:
     """A snapshot at a close, from real data or from the synthetic generator.
 
     ``weights`` maps an index to the weight of each stock, shape (N,), summing to one;
-    ``levels`` to its close in points.
+    ``levels`` to its close in points. ``styles`` maps a style that books crowd into to the
+    stocks' scores on it, (N,), mean 0 and deviation 1; ``last_return`` (N,): simple returns of
+    the date itself, where they are known. Money is in ``currency``: where tables say yuan and it
+    is not CNY, they mean this one.
     """
 
     date: date
@@ -90,19 +93,49 @@ class Market:
     futures: tuple[FuturesQuote, ...]
     history: History
     sources: tuple[str, ...]  # where the numbers come from, one sentence each
+    styles: dict[str, Float64] = field(default_factory=dict)
+    last_return: Float64 | None = None
+    currency: str = "CNY"
 
     @cached_property
     def digest(self) -> str:
         """Return a sha256 of every number in the snapshot (16 hex digits)."""
         digest = hashlib.sha256(self.date.isoformat().encode())
-        for field in fields(self.stocks):
-            digest.update(np.ascontiguousarray(getattr(self.stocks, field.name)).tobytes())
+        for column in fields(self.stocks):
+            digest.update(np.ascontiguousarray(getattr(self.stocks, column.name)).tobytes())
         for name in sorted(self.weights):
             digest.update(name.encode() + np.ascontiguousarray(self.weights[name]).tobytes())
         digest.update(repr(sorted(self.levels.items())).encode())
         digest.update(repr(self.futures).encode())
         digest.update(np.ascontiguousarray(self.history.returns).tobytes())
+        for name in sorted(self.styles):
+            digest.update(name.encode() + np.ascontiguousarray(self.styles[name]).tobytes())
+        if self.last_return is not None:
+            digest.update(np.ascontiguousarray(self.last_return).tobytes())
+        if self.currency != "CNY":
+            digest.update(self.currency.encode())
         return digest.hexdigest()[:16]
+
+    def take(self, rows: Int64 | Bool, stocks: Stocks | None = None) -> Market:
+        """Return the market with some stocks, in the order of ``rows``; index weights as before.
+
+        ``stocks`` replaces the cross-section, already in that order.
+        """
+        if stocks is None:
+            stocks = Stocks(
+                **{
+                    column.name: np.ascontiguousarray(getattr(self.stocks, column.name)[rows])
+                    for column in fields(self.stocks)
+                }
+            )
+        last = self.last_return
+        return replace(
+            self,
+            stocks=stocks,
+            weights={name: np.ascontiguousarray(w[rows]) for name, w in self.weights.items()},
+            styles={name: np.ascontiguousarray(z[rows]) for name, z in self.styles.items()},
+            last_return=None if last is None else np.ascontiguousarray(last[rows]),
+        )
 
     def contracts(self, underlying: str) -> tuple[FuturesQuote, ...]:
         """Return the listed contracts of one underlying, nearest first."""

@@ -1,7 +1,8 @@
 """Keep a market as a folder, and get one back: saved, or the synthetic one of the package.
 
-A folder holds ``stocks.parquet`` (the columns of ``snapshot.Stocks`` and ``weight_<index>``),
-``futures.parquet``, ``history.parquet`` and ``market.json``. It appears whole or not at all.
+A folder holds ``stocks.parquet`` (the columns of ``snapshot.Stocks``, ``weight_<index>``, and where
+they are known ``style_<name>`` and ``last_return``), ``futures.parquet``, ``history.parquet`` and
+``market.json``. It appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from crowdfall.data.sources.synthetic import SyntheticSource
 from crowdfall.errors import MarketError
 from crowdfall.market.build import build
 from crowdfall.market.snapshot import GROUPS, INDICES, FuturesQuote, History, Market, Stocks
+from crowdfall.types import Float64
 
 VERSION: Final = 1
 """Version of the folder's tables; a change needs an entry in the changelog."""
 _WEIGHT: Final = "weight_"
+_STYLE: Final = "style_"
+_LAST_RETURN: Final = "last_return"
 _KINDS: Final = {"symbol": np.str_, "board": np.int8, "is_st": np.bool_, "group": np.int8}
 _STOCK_COLUMNS: Final = tuple(field.name for field in fields(Stocks))
 _QUOTE_COLUMNS: Final = tuple(field.name for field in fields(FuturesQuote))
@@ -79,11 +83,7 @@ def load(path: Path) -> Market:
     facts = _facts(path)
     _check_files(path, facts["files"])
     stocks = _table(path, "stocks", (*_STOCK_COLUMNS, *(_WEIGHT + name for name in INDICES)))
-    weights = {
-        name.removeprefix(_WEIGHT): stocks[name].to_numpy()
-        for name in stocks.columns
-        if name.startswith(_WEIGHT)
-    }
+    weights, styles = (_named(stocks, prefix) for prefix in (_WEIGHT, _STYLE))
     history = _table(path, "history", GROUPS)
     try:
         market = Market(
@@ -100,6 +100,9 @@ def load(path: Path) -> Market:
                 note=str(facts["history"]["note"]),
             ),
             sources=tuple(str(line) for line in facts["sources"]),
+            styles=styles,
+            last_return=stocks[_LAST_RETURN].to_numpy() if _LAST_RETURN in stocks.columns else None,
+            currency=str(facts.get("currency", "CNY")),
         )
     except (pl.exceptions.PolarsError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged(path, error) from error
@@ -111,9 +114,12 @@ def load(path: Path) -> Market:
 def _write(market: Market, folder: Path) -> None:
     columns = {name: getattr(market.stocks, name) for name in _STOCK_COLUMNS}
     columns |= {_WEIGHT + name: values for name, values in market.weights.items()}
+    columns |= {_STYLE + name: values for name, values in market.styles.items()}
+    if market.last_return is not None:
+        columns[_LAST_RETURN] = market.last_return
     pl.DataFrame(columns).write_parquet(folder / "stocks.parquet")
-    rows = [{name: getattr(quote, name) for name in _QUOTE_COLUMNS} for quote in market.futures]
-    pl.DataFrame(rows).write_parquet(folder / "futures.parquet")
+    quotes = {n: [getattr(quote, n) for quote in market.futures] for n in _QUOTE_COLUMNS}
+    pl.DataFrame(quotes).write_parquet(folder / "futures.parquet")
     returns = market.history.returns
     pl.DataFrame({name: returns[:, g] for g, name in enumerate(GROUPS)}).write_parquet(
         folder / "history.parquet"
@@ -126,6 +132,7 @@ def _write(market: Market, folder: Path) -> None:
         "sources": list(market.sources),
         "digest": market.digest,
         "levels": market.levels,
+        **({} if market.currency == "CNY" else {"currency": market.currency}),
         "history": {
             "first": market.history.first.isoformat(),
             "last": market.history.last.isoformat(),
@@ -179,6 +186,15 @@ def _table(path: Path, name: str, columns: tuple[str, ...]) -> pl.DataFrame:
         if column not in table.columns:
             raise MarketError("market_no_column", table=str(file), column=column)
     return table
+
+
+def _named(table: pl.DataFrame, prefix: str) -> dict[str, Float64]:
+    """Return the columns whose names begin with ``prefix``, by the rest of the name."""
+    return {
+        name.removeprefix(prefix): table[name].to_numpy()
+        for name in table.columns
+        if name.startswith(prefix)
+    }
 
 
 def _stocks(table: pl.DataFrame) -> Stocks:

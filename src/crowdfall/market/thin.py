@@ -38,6 +38,6 @@ def thin(market: Market, every: int) -> Market:
             inside = values["group"] == group
             if inside.any():
                 after[inside] *= before[stocks.group == group].sum() / after[inside].sum()
-    weights = {name: weight[keep] for name, weight in market.weights.items()}
-    weights = {name: weight / weight.sum() for name, weight in weights.items()}
-    return replace(market, stocks=replace(stocks, **values), weights=weights)
+    kept = market.take(keep, replace(stocks, **values))
+    weights = {name: weight / weight.sum() for name, weight in kept.weights.items()}
+    return replace(kept, weights=weights)

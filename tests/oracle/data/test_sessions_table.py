@@ -39,3 +39,10 @@ def test_index_files_have_a_row_on_every_session(real_data: Path, name: str) -> 
     frame = pl.read_csv(real_data / "index" / f"{name}.csv.gz", try_parse_dates=True)
     dates = frame["date"].to_list()
     assert dates == calendar.sessions(date(2018, 1, 2), date(2024, 2, 2))
+
+
+def test_sessions_of_new_york_equal_those_of_exchange_calendars() -> None:
+    first, last = date(2006, 1, 3), date(2008, 12, 31)
+    theirs = exchange_calendars.get_calendar("XNYS", start=str(first), end=str(last))
+    ours = calendar.sessions(first, last, "new_york")
+    assert ours == [day.date() for day in theirs.sessions]

@@ -67,3 +67,12 @@ def test_every_year_names_its_source_and_the_table_is_small() -> None:
     assert calendar.source(2028) == ""
     table = files("crowdfall.data").joinpath("sessions.csv").read_bytes()
     assert len(table) < 20_000
+
+
+def test_new_york_has_its_own_sessions() -> None:
+    assert calendar.is_session(date(2007, 10, 1), "new_york")
+    assert not calendar.is_session(date(2007, 10, 1))
+    assert not calendar.is_session(date(2007, 1, 2), "new_york")
+    assert calendar.sessions_between(date(2007, 8, 6), date(2007, 8, 17), "new_york") == 9
+    with pytest.raises(DataError, match="2006-01-03"):
+        calendar.previous_session(date(2006, 1, 3), "new_york")
