@@ -66,6 +66,10 @@ class CustomAgent:
         for part in ("futures", "hedge_mix"):
             shape = (*wide[part == "hedge_mix" :], np.shape(positions.futures)[-1])
             self._check(part, getattr(positions, part), shape, "open")
+        if positions.stocks is not None:
+            self._check("stocks", positions.stocks, (*wide, stocks), "open")
+            if positions.capped:
+                raise RunError("custom_capped", name=self._name)
         if (positions.shares < 0.0).any():
             raise RunError("custom_short", name=self._name)
         return positions, found[1]
@@ -87,8 +91,10 @@ class CustomAgent:
             by_group = item.name in ("sell_share", "sell", "buy")
             shape = held.shape if by_group else wide
             shape = view.own.futures.shape if item.name == "futures" else shape
+            if item.name == "stocks":
+                shape = np.shape(view.own.stocks) if view.own.stocks is not None else ()
             self._check(item.name, value, shape, when)
-            if item.name != "futures" and (value < 0).any():
+            if item.name not in ("futures", "stocks") and (value < 0).any():
                 raise RunError("custom_negative", name=self._name, what=item.name, when=when)
         self._check_sales(orders, held, when)
         return orders

@@ -79,7 +79,8 @@ class Positions:
     ``hedge_mix`` (R, U) names how a hedged book splits its short; zeros for books without a hedge.
     ``capped``: the books respect the participation limit of funds; ``buys``: they may buy stock;
     ``financing``: yearly rate on what they borrow. ``benchmark`` (R,): size group whose index a
-    book is measured against; empty for none.
+    book is measured against; empty for none. ``stocks`` (P, R, N): shares of stock books, which
+    may be short (negative) and order stock by stock; such books are not capped.
     """
 
     cells: tuple[str, ...]
@@ -92,6 +93,7 @@ class Positions:
     buys: bool = False
     financing: float = 0.0
     benchmark: tuple[int, ...] = ()
+    stocks: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,8 @@ class Account:
 
     ``drawdown``: fall of nav from its highest close, positive. ``excess``: return since the start
     less the benchmark's (zero without one). ``group_value``: stock by size group, (P, R, G).
+    ``gross`` (P, R): stock held and, by stock books, sold short. ``stocks`` (P, R, N): what stock
+    books hold, short positions negative; None for other books.
     """
 
     equity: Float64
@@ -110,6 +114,8 @@ class Account:
     nav: Float64
     drawdown: Float64
     excess: Float64
+    gross: Float64
+    stocks: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +152,8 @@ class View:
     announcements alone leave of panic; ``basis`` (P, U): log gap of the main
     contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
     (P, G): yuan bought by the national team in the bar before; ``level`` (P, G): size-group
-    indices over their first level; ``policy``: the levers that bind this participant.
+    indices over their first level; ``price`` (P, N): last prices of the stocks, in the market's
+    order of groups; ``policy``: the levers that bind this participant.
     """
 
     date: date
@@ -164,6 +171,7 @@ class View:
     level: Float64
     own: Account
     policy: PolicyInForce = NO_POLICY
+    price: Float64 | None = None
 
     def of(self, own: Account, policy: PolicyInForce) -> View:
         """Return what one participant sees: this view, its own books and its levers.
@@ -195,7 +203,8 @@ class Orders:
     (P, R, G): yuan, spread over the group by holding and by free float; ``futures`` (P, R, U):
     yuan, + to buy; ``follow_wanted`` (P, R): how much of a hedge follows wanted instead of filled
     sales; ``forced`` (P, R): share of the sales that a broker or lender forces; ``compelled``
-    (P, R): share, beside it, that the fund's own stop-loss or warning line asks for.
+    (P, R): share, beside it, that the fund's own stop-loss or warning line asks for. ``stocks``
+    (P, R, N): yuan by stock, + to buy, - to sell or sell short; of stock books only.
     """
 
     sell_share: Float64 | None = None
@@ -205,6 +214,7 @@ class Orders:
     follow_wanted: Float64 | None = None
     forced: Float64 | None = None
     compelled: Float64 | None = None
+    stocks: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

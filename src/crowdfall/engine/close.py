@@ -8,6 +8,7 @@ from crowdfall.agents.protocol import Plan
 from crowdfall.engine.belief import recognise
 from crowdfall.engine.crowd import Member, account
 from crowdfall.engine.futures import settlement
+from crowdfall.engine.gauges import day_returns
 from crowdfall.engine.ledger import pay_interest, value_books
 from crowdfall.engine.margin import SMALL, settle_deposits
 from crowdfall.engine.policies import in_force
@@ -37,7 +38,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     every = np.arange(ledger.cash.shape[1], dtype=np.int64)
     value_books(ledger, run.prices.price, run.setting, every)
     ledger.stock_value = over_last(ledger.group_value)
-    np.minimum(run.tally.left, ledger.group_value, out=run.tally.left)
+    np.minimum(run.tally.left, np.maximum(ledger.group_value, 0.0), out=run.tally.left)
     everything = run.accounts(settle)
     if not (np.isfinite(everything.equity).all() and np.isfinite(run.prices.level).all()):
         raise RunError("not_finite", date=run.setting.days[day])
@@ -55,6 +56,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     futures.previous_settle = settle
     run.closes.append(run.prices.level.copy())
     record.close(run, day, before, settle)
+    run.last_returns = day_returns(run.prices)
     run.tally.clear()
     run.calls[:] = 0
 

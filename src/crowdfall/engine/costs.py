@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from crowdfall.rules.loader import number
+from crowdfall.scenarios.schema import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,14 @@ class Costs:
     sell: float
     futures: float
     futures_limit: float
+
+
+def costs_of(scenario: Scenario) -> Costs:
+    """Return the costs at a scenario's start: of the rules, or flat outside Shanghai."""
+    venue = scenario.venue
+    if venue.exchange == "shanghai":
+        return costs_on(scenario.clock.start)
+    return Costs(buy=venue.cost, sell=venue.cost, futures=0.0, futures_limit=1.0)
 
 
 def costs_on(day: date) -> Costs:

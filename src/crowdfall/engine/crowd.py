@@ -40,13 +40,16 @@ class Member:
     rows: slice
     cells: tuple[str, ...]
     benchmark: tuple[int, ...]
+    stock_rows: slice | None = None
+    """Rows among the stock books, where its books are such."""
 
 
 @dataclass(kw_only=True)
 class Book:
     """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U).
 
-    ``allowed`` (P, R): part of sales that no ban suspends; ``share`` has it in.
+    ``allowed`` (P, R): part of sales that no ban suspends; ``share`` has it in. ``stocks``
+    (P, S, N): yuan by stock of the stock books, + to buy; None where there are none.
     """
 
     share: Float64
@@ -56,6 +59,7 @@ class Book:
     forced: Float64
     compelled: Float64
     allowed: Float64
+    stocks: Float64 | None = None
 
 
 def participants(scenario: Scenario) -> list[tuple[str, Participant]]:
@@ -71,7 +75,7 @@ def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member],
     opening = opening_of(setting, first_path, paths)
     members: list[Member] = []
     positions: list[Positions] = []
-    row = 0
+    row = stock_row = 0
     crowd = participants(setting.scenario)
     if setting.scenario.shock:
         sales = shock_schedule(setting.scenario, setting.days)
@@ -82,10 +86,14 @@ def gather(setting: Setting, first_path: int, paths: int) -> tuple[list[Member],
             continue
         first, state = terms.open(opening)
         rows = slice(row, row + len(first.cells))
+        stock_rows = None
+        if first.stocks is not None:
+            stock_rows = slice(stock_row, stock_row + len(first.cells))
+            stock_row = stock_rows.stop
         members.append(
             Member(
                 name=name, terms=terms, state=state, rows=rows, cells=first.cells,
-                benchmark=first.benchmark,
+                benchmark=first.benchmark, stock_rows=stock_rows,
             )
         )  # fmt: skip
         positions.append(first)
@@ -138,8 +146,11 @@ def empty_orders(paths: int, books: int, groups: int) -> Book:
     )
 
 
-def enter(book: Book, rows: slice, orders: Orders, sellable: Float64) -> None:
+def enter(book: Book, member: Member, orders: Orders, sellable: Float64) -> None:
     """Put a participant's orders into its rows; amounts to sell become shares of what it has."""
+    rows = member.rows
+    if orders.stocks is not None and book.stocks is not None and member.stock_rows is not None:
+        book.stocks[:, member.stock_rows] = orders.stocks
     if orders.sell_share is not None:
         book.share[:, rows] = orders.sell_share
     if orders.sell is not None:
@@ -168,6 +179,7 @@ def knocked_in(members: Sequence[Member]) -> Float64 | None:
 def account(member: Member, everything: Account) -> Account:
     """Return a participant's own rows of the accounts of all."""
     rows = member.rows  # written out: this runs for every participant and bar
+    stocks = everything.stocks if member.stock_rows is not None else None
     return Account(
         equity=everything.equity[:, rows],
         stock_value=everything.stock_value[:, rows],
@@ -177,4 +189,6 @@ def account(member: Member, everything: Account) -> Account:
         nav=everything.nav[:, rows],
         drawdown=everything.drawdown[:, rows],
         excess=everything.excess[:, rows],
+        gross=everything.gross[:, rows],
+        stocks=None if stocks is None else stocks[:, member.stock_rows],
     )

@@ -12,7 +12,14 @@ import numpy as np
 
 from crowdfall.agents.protocol import UNDER, UNDERLYINGS
 from crowdfall.engine.ledger import Ledger
-from crowdfall.engine.months import Listing, days_left, listing, loadings, month_mix
+from crowdfall.engine.months import (
+    NO_LISTING,
+    Listing,
+    days_left,
+    listing,
+    loadings,
+    month_mix,
+)
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import FuturesState, Prices
 from crowdfall.types import Float64
@@ -35,7 +42,7 @@ def spot(prices: Prices, setting: Setting) -> Float64:
 def open_futures(prices: Prices, setting: Setting) -> FuturesState:
     """Return the months at their first basis, taken from the market snapshot."""
     paths, start = len(prices.level), setting.scenario.clock.start
-    listed = listing(start)
+    listed = listing(start) if setting.scenario.venue.futures else NO_LISTING
     days = days_left(listed, 1.0)
     gap = np.tile(first_gaps(setting, listed), (paths, 1, 1))
     fair = np.exp(setting.carry[:, None] * days / 365 + gap)
@@ -88,8 +95,8 @@ def list_months(
     futures: FuturesState, prices: Prices, ledger: Ledger, setting: Setting, day: int
 ) -> None:
     """List a session's months: what goes on keeps its gap, a new month takes the common one."""
-    fresh = listing(setting.days[day])
     old = futures.listed
+    fresh = listing(setting.days[day]) if setting.scenario.venue.futures else old
     futures.listed = fresh
     if fresh.codes == old.codes:
         return

@@ -18,6 +18,8 @@ from crowdfall.engine.costs import Costs
 from crowdfall.engine.kernels import group_values
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import FuturesState
+from crowdfall.engine.stock_books import by_group, signed_value
+from crowdfall.errors import RunError
 from crowdfall.sums import over_books, over_last
 from crowdfall.types import Bool, Float32, Float64, Int64
 
@@ -32,7 +34,8 @@ class Ledger:
     ``base`` (P, R, N) and ``kept`` (P, R, G): shares, and the part of them not sold since; kept is
     zero where a book holds nothing. ``held_back`` (P, S, N): shares bought today (T+1), ``fresh``
     (P, S, G): where there are any, ``slot`` (R,): their row, -1 for books that never buy.
-    ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far.
+    ``units`` (P, R, U): futures, yuan per point. ``capital``: put in so far. ``signed`` (P, S', N):
+    shares of stock books, short ones negative, of the rows ``signed_rows`` (S',).
     """
 
     base: Float32
@@ -62,6 +65,8 @@ class Ledger:
     interest: Float64
     outside: Float64  # (P,) net money from clients and to them, so far
     broker_paid: Float64  # (P, R) by brokers into swaps under zero, so far
+    signed: Float64
+    signed_rows: Int64
 
     @property
     def shares(self) -> Float64:
@@ -107,6 +112,10 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
     cash = joined([p.cash for p in positions])
     cash += _uncrowd(shares, issued, setting.market.stocks.close)
     base = shares.astype(np.float32)
+    signed, signed_rows = _stock_books(positions, shares)
+    background = issued - base.sum(axis=1, dtype=np.float64) - signed.sum(axis=1)
+    if (background < 0.0).any():
+        raise RunError("stock_books_crowded")
     return Ledger(
         base=base,
         kept=(np.add.reduceat(base, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
@@ -128,14 +137,28 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
         of_sort=np.stack([~hedged, hedged]).astype(float),
         capped=np.concatenate([np.full(len(p.cells), p.capped) for p in positions]),
         financing=np.concatenate([np.full(len(p.cells), p.financing) for p in positions]),
-        background=issued - base.sum(axis=1, dtype=np.float64),
+        background=background,
         background_cash=np.zeros(paths),
         background_units=-units.sum(axis=1),
         fees=np.zeros(paths),
         interest=np.zeros(paths),
         outside=np.zeros(paths),
         broker_paid=np.zeros((paths, books)),
+        signed=signed,
+        signed_rows=signed_rows,
     )
+
+
+def _stock_books(positions: list[Positions], shares: Float64) -> tuple[Float64, Int64]:
+    """Return the signed shares of the stock books and their rows among all books."""
+    parts, rows, row = [shares[:, :0]], [np.zeros(0, np.int64)], 0
+    for each in positions:
+        if each.stocks is not None:
+            assert not each.capped  # capped books are marked at the close only
+            parts.append(each.stocks)
+            rows.append(np.arange(row, row + len(each.cells)))
+        row += len(each.cells)
+    return joined(parts), np.concatenate(rows)
 
 
 def _no_books(paths: int, stocks: int) -> Positions:
@@ -169,6 +192,9 @@ def value_books(ledger: Ledger, price: Float64, setting: Setting, books: Int64) 
         ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
         price, setting.edges, books, ledger.group_value, ledger.sellable,
     )  # fmt: skip
+    if len(ledger.signed_rows):  # the kernel has just set these rows to their other stock
+        held = by_group(signed_value(ledger, price), setting.edges)
+        ledger.group_value[:, ledger.signed_rows] += held
 
 
 def charge(ledger: Ledger, bought: Float64, sold: Float64, costs: Costs) -> Float64:

@@ -49,7 +49,8 @@ class Deposits:
 def open_deposits(run: Run) -> Deposits:
     """Return accounts that hold the deposit their first shorts need."""
     setting, ledger = run.setting, run.ledger
-    rate = np.array([exchange_margin(u, setting.scenario.clock.start) for u in UNDERLYINGS])
+    start, listed = setting.scenario.clock.start, setting.scenario.venue.futures
+    rate = np.array([exchange_margin(u, start) if listed else 0.0 for u in UNDERLYINGS])
     zero = np.zeros(ledger.cash.shape)
     accounts = Deposits(
         balance=zero.copy(), called=zero.copy(), mark=zero.copy(), covered=zero.copy(),
@@ -62,6 +63,8 @@ def open_deposits(run: Run) -> Deposits:
 
 def due_bar(setting: Setting) -> int:
     """Return the bar of the next session in which an unpaid call is executed."""
+    if not setting.scenario.venue.futures:
+        return setting.bars - 1
     minutes = number("futures.margin_call_due", setting.scenario.clock.start)
     return min(int(minutes * setting.bars / 240), setting.bars - 1)
 

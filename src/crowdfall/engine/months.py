@@ -71,6 +71,17 @@ def listing(on: date) -> Listing:
     )
 
 
+NO_LISTING: Final = Listing(
+    codes=("", "", "", ""),
+    lasts=(date.max,) * 4,
+    days=np.array([30.0, 60.0, 90.0, 180.0]),
+    quarterly=np.array([False, False, True, True]),
+    limit=np.ones(4),
+    main=2,
+)
+"""Where no index futures are listed: nobody trades these months, and no table shows them."""
+
+
 def days_left(listed: Listing, progress: float) -> Float64:
     """Return calendar days to expiry, (M,), when ``progress`` of the session has passed."""
     return np.asarray(listed.days + 1.0 - progress)

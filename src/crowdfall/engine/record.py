@@ -121,6 +121,8 @@ def tables(record: Record, run: Run) -> dict[str, pl.DataFrame]:
         "events": _events(record.trail.events, run.first_path, days),
         "exchanges": _exchanges(record.exchanges, names, places, run.first_path, days),
     }  # fmt: skip
+    if not run.setting.scenario.venue.futures:
+        out["futures"] = out["futures"].clear()
     return {
         name: frame.select(column_names(name)).fill_nan(None)
         if isinstance(frame, pl.DataFrame)

@@ -9,6 +9,7 @@ import numpy as np
 from crowdfall.agents.protocol import UNDERLYINGS, Account
 from crowdfall.engine.crowd import knocked_in
 from crowdfall.engine.futures import by_sort, month_share, spot
+from crowdfall.engine.gauges import contrarian_return, day_returns, style_return
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.volume import background_turnover
 from crowdfall.market.snapshot import GROUPS, INDICES
@@ -28,8 +29,10 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
         g = GROUPS.index(name)
         row[f"{name}_close"] = prices.level[:, g] * setting.market.levels[name]
         row[f"{name}_return"] = prices.level[:, g] / prices.close_level[:, g] - 1.0
-    basis = basis_of_months(run)
-    interest = open_interest(run).sum(axis=2)
+    # Without listed futures there is no basis: NaN becomes null in the tables.
+    listed = 1.0 if setting.scenario.venue.futures else np.nan
+    basis = basis_of_months(run) * listed
+    interest = open_interest(run).sum(axis=2) * listed
     for u, name in enumerate(UNDERLYINGS):
         for k, rank in enumerate(CONTRACT_RANKS):
             row[f"basis_{rank}_{name}"] = basis[:, u, k]
@@ -56,6 +59,9 @@ def daily_row(run: Run, day: int, everything: Account) -> Row:
     team = tally.bought[:, _rows(run, "national_team")].sum(axis=1)
     for index in RESCUED:
         row[f"rescue_{index}"] = team[:, GROUPS.index(index)]
+    today = day_returns(prices)
+    row["contrarian_return"] = contrarian_return(run.last_returns, today, setting)
+    row["momentum_return"] = style_return("momentum", today, setting)
     row["loop_gain"] = np.full(run.paths, np.nan)
     return row
 
@@ -140,7 +146,7 @@ def agents_row(
     tally, ledger = run.tally, run.ledger
     bought, sold = over_last(tally.bought), over_last(tally.sold)
     short = over_last(np.abs(now.futures))
-    held = now.stock_value > 1.0
+    held = now.gross > 1.0
     invested = ledger.capital > 0.0
     benchmarked = np.concatenate(
         [np.full(len(m.cells), bool(m.benchmark)) for m in run.members] or [np.zeros(0, bool)]
@@ -156,12 +162,10 @@ def agents_row(
         "cash": ledger.cash.copy(),
         "futures_ic": now.futures[:, :, 0],
         "futures_im": now.futures[:, :, 1],
-        "gross": now.stock_value + short,
+        "gross": now.gross + short,
         "net": now.stock_value + over_last(now.futures),
-        "leverage": np.where(
-            now.equity > 0, now.stock_value / np.maximum(now.equity, 1e-9), nothing
-        ),
-        "margin_ratio": np.where(held, settled / np.maximum(now.stock_value, 1.0), nothing),
+        "leverage": np.where(now.equity > 0, now.gross / np.maximum(now.equity, 1e-9), nothing),
+        "margin_ratio": np.where(held, settled / np.maximum(now.gross, 1.0), nothing),
         "nav": np.where(invested, now.nav, nothing),
         "excess": np.where(benchmarked, now.excess, nothing),
         "pnl_stock": now.stock_value - before - bought + sold,

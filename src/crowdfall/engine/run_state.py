@@ -25,6 +25,8 @@ from crowdfall.engine.queue import Queue
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
+from crowdfall.engine.stock_books import signed_value
+from crowdfall.engine.styles import Styles, open_styles
 from crowdfall.engine.targets import draw_days
 from crowdfall.engine.witness import Witness
 from crowdfall.scenarios.schema import Scenario
@@ -47,6 +49,7 @@ class Run:
     witness: Witness
     queue: Queue | None
     strength: Float64  # (N,) stock impact in log price per unit of volume^exponent
+    styles: Styles | None
     factors: Factors | None
     solving: bool
     drawn_days: Float64
@@ -54,6 +57,7 @@ class Run:
     rescue: Float64
     last_level: Float64
     calls: Int64  # margin calls at this close, (P,)
+    last_returns: Float64  # (P, N) of the session before; NaN where unknown
     first_longs: Float64  # of participants and background, units, (P, U)
     first_open_units: Float64  # (P, U)
     opened: Scenario  # before any change
@@ -146,6 +150,11 @@ class Run:
         equity = value + ledger.cash
         if settle is not None:
             equity = equity + self.settled(settle)
+        gross, stocks = value, None
+        if len(ledger.signed_rows):
+            stocks = signed_value(ledger, self.prices.price)
+            gross = value.copy()
+            gross[:, ledger.signed_rows] += (np.abs(stocks) - stocks).sum(axis=2)
         nav = np.where(ledger.capital > 0.0, equity / np.maximum(ledger.capital, 1.0), 1.0)
         return Account(
             equity=equity,
@@ -156,6 +165,8 @@ class Run:
             nav=nav,
             drawdown=np.maximum(0.0, 1.0 - nav / ledger.peak_nav),
             excess=self.excess(nav),
+            gross=gross,
+            stocks=stocks,
         )
 
     def excess(self, nav: Float64) -> Float64:
@@ -166,6 +177,14 @@ class Run:
                 level = self.prices.level[:, list(member.benchmark)]
                 out[:, member.rows] = nav[:, member.rows] - level
         return out
+
+
+def _last_returns(setting: Setting, paths: int) -> Float64:
+    """Return the stocks' returns of the day of the snapshot, where it knows them, (P, N)."""
+    last = setting.market.last_return
+    if last is None:
+        return np.full((paths, len(setting.slope)), np.nan)
+    return np.tile(last, (paths, 1))
 
 
 def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | None) -> Run:
@@ -201,6 +220,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         queue=Queue.empty(paths, books, setting),
         witness=Witness.empty(setting.bars, paths, first_rows(members), books),
         strength=strength * setting.market.stocks.volatility,
+        styles=open_styles(setting, paths),
         factors=factors if replay else None,
         solving=solving,
         drawn_days=drawn,
@@ -208,6 +228,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         rescue=np.zeros((paths, groups)),
         last_level=np.ones((paths, groups)),
         calls=np.zeros(paths, np.int64),
+        last_returns=_last_returns(setting, paths),
         first_longs=ledger.longs(),
         first_open_units=setting.open_interest / futures.price,
         opened=setting.scenario,

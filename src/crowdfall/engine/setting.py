@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 
 from crowdfall.agents.protocol import GROUP_OF, UNDERLYINGS, PolicyInForce
-from crowdfall.data.calendar import sessions
-from crowdfall.engine.costs import Costs, costs_on
+from crowdfall.engine.costs import Costs, costs_of
 from crowdfall.engine.limits import suspended_on
 from crowdfall.engine.targets import Targets, targets_of
 from crowdfall.errors import MarketError
@@ -132,13 +131,14 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
     _check(market, scenario)
     ordered = by_group(market)
     stocks = ordered.stocks
-    days = tuple(d for d in sessions(scenario.clock.start, scenario.clock.end))[1:]
+    days = tuple(scenario.sessions)[1:]
     edges = np.searchsorted(stocks.group, np.arange(len(GROUPS) + 1)).astype(np.int64)
     loading = np.where(stocks.group == 0, 1.0, scenario.impact.market_loading)
     slope = loading * stocks.beta
     weight = _index_weights(ordered, edges)
     float_cap = np.add.reduceat(stocks.free_float_cap, edges[:-1])
-    carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im])
+    futures = scenario.venue.futures
+    carry = np.array([scenario.basis.carry_ic, scenario.basis.carry_im]) * futures
     targets = targets_of(scenario, ordered, days, weight, slope)
     return Setting(
         scenario=scenario,
@@ -157,8 +157,10 @@ def setting(market: Market, scenario: Scenario, seed: int) -> Setting:
         news=news(scenario, days),
         calm_volatility=np.maximum(targets.returns.std(axis=0), 1e-4),
         distance=size_distance(ordered, edges),
-        costs=costs_on(scenario.clock.start),
-        open_interest=np.array([_open_interest(ordered, u) for u in UNDERLYINGS]),
+        costs=costs_of(scenario),
+        open_interest=np.array(
+            [_open_interest(ordered, u) if futures else 1.0 for u in UNDERLYINGS]
+        ),
         carry=carry,
     )
 
@@ -194,7 +196,7 @@ def _check(market: Market, scenario: Scenario) -> None:
     for g, name in enumerate(GROUPS):
         if not (market.stocks.group == g).any():
             raise MarketError("empty_group", group=name)
-    for underlying in UNDERLYINGS:
+    for underlying in UNDERLYINGS if scenario.venue.futures else ():
         if not market.contracts(underlying):
             raise MarketError("no_quotes", underlying=underlying.upper(), date=market.date)
     for item in fields(market.stocks):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from crowdfall.agents.protocol import Account, View
-from crowdfall.engine import kernels
+from crowdfall.engine import kernels, stock_books
 from crowdfall.engine.belief import announce, believe, remember
 from crowdfall.engine.crowd import Book, account, empty_orders, enter
 from crowdfall.engine.depth import calm, locked_small, panic, set_depth
@@ -29,6 +29,7 @@ from crowdfall.engine.policies import costs_in_force, in_force, restrict
 from crowdfall.engine.propagation import keep_parts
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
+from crowdfall.engine.styles import move_styles, try_styles
 from crowdfall.engine.targets import draw_bars
 from crowdfall.errors import RunError
 from crowdfall.sums import over_books
@@ -56,20 +57,22 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
     everything = run.accounts()
     public = view(run, day, bar, everything)
     orders = empty_orders(*ledger.group_value.shape)
+    if len(ledger.signed_rows):
+        orders.stocks = np.zeros_like(ledger.signed)
     for member in run.members:
         if not member.terms.enabled:  # switched off by a change: holds what it has
             continue
-        rows = member.rows
         rules = in_force(setting, day, bar, member.name)
         seen = public.of(account(member, everything), rules)
         decision = member.terms.decide(seen, member.state)
         if decision is not None:
-            enter(orders, rows, decision, ledger.sellable[:, rows])
+            enter(orders, member, decision, ledger.sellable[:, member.rows])
     answer_calls(run, orders, bar)
     restrict(run, orders, day, bar)
     run.scratch.collect(orders, ledger, prices, setting)
     if run.queue is not None:
         run.queue.join(orders, ledger, prices, run.scratch, setting)
+    stock_books.join(run, orders)
     return orders
 
 
@@ -91,6 +94,7 @@ def view(run: Run, day: int, bar: int, everything: Account) -> View:
         rescue=run.rescue,
         level=prices.level,
         own=everything,
+        price=prices.price,
     )
 
 
@@ -126,6 +130,7 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     fast, slow = dislocate(run.prices, run.setting, net, flow, run.rescue_orders(orders))
     scratch.dislocation = fast + slow + run.prices.expected
     np.add(run.prices.noise, run.prices.impact, out=scratch.own)
+    try_styles(run)
     find_factors(run, day, bar, first=True)
 
 
@@ -167,6 +172,7 @@ def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     )  # fmt: skip
     kernels.own_impact(prices.volume, run.strength, terms.stock_exponent, prices.impact)
     np.add(prices.noise, prices.impact, out=scratch.own)
+    move_styles(run)
     find_factors(run, day, bar, first=False)
     kernels.set_prices(
         scratch.own, setting.slope, prices.loading, scratch.dislocation + prices.group,
@@ -223,6 +229,7 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     )  # fmt: skip
     if run.queue is not None:
         run.queue.serve(orders, ledger, run.prices, scratch, setting)
+    stock_books.book(run, orders)
     costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)
     before, spot_before = (
@@ -241,6 +248,8 @@ def book(run: Run, orders: Book, day: int, bar: int) -> None:
     rise = spot(run.prices, setting) / spot_before
     by_basis = ledger.units * (after - before * rise[:, None, :])  # as if the basis alone moved
     traded, paid = trade_futures(ledger, orders.futures, before, after, setting)
+    if setting.scenario.venue.same_day_sale:
+        ledger.free_purchases()
     run.tally.add_bar(scratch, orders, traded, costs + fees + paid, gain, by_basis)
     run.witness.see_trades(run, bar, traded)
 

@@ -49,12 +49,18 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
     for index in INDICES:
         columns.append(Column(f"{index}_close", "float", "points", f"close of {index}"))
         columns.append(Column(f"{index}_return", "float", "fraction", "close to close"))
+    unlisted = "null where the venue lists no index futures"
     for u in underlyings:
         for rank in CONTRACT_RANKS:
             columns.append(
-                Column(f"basis_{rank}_{u}", "float", "fraction", f"close / spot - 1, {rank} month")
-            )
-        columns.append(Column(f"open_interest_{u}", "float", "yuan", "all months, one side"))
+                Column(
+                    f"basis_{rank}_{u}", "float", "fraction", f"close / spot - 1, {rank} month",
+                    unlisted,
+                )
+            )  # fmt: skip
+        columns.append(
+            Column(f"open_interest_{u}", "float", "yuan", "all months, one side", unlisted)
+        )
     why_not = "depends on the scenario: none may occur"
     for name, meaning in (
         ("limit_down_count", "stocks that close at their lower limit"),
@@ -106,6 +112,12 @@ def daily(underlyings: tuple[str, ...] = ("ic", "im")) -> tuple[Column, ...]:
         columns.append(
             Column(f"rescue_{index}", "float", "yuan", "bought by the national team", why_not)
         )
+    for name, meaning in (
+        ("contrarian_return", "8:1 book of yesterday's losers against its winners, before costs"),
+        ("momentum_return", "8:1 book of the market's momentum scores, before costs"),
+    ):
+        reason = "null where the market does not know the returns it rests on"
+        columns.append(Column(name, "float", "fraction", meaning, reason))
     columns.append(
         Column(
             "loop_gain", "float", "ratio", "fall from one extra bn of forced sales over calm",
@@ -132,18 +144,18 @@ AGENTS: Final = (
     Column("kind", "str", "", "participant: dma, neutral, enhanced, snowball_dealers, ..."),
     Column("cell", "str", "", "one book of that kind; 'all' where there is one"),
     Column("equity", "float", "yuan", "stock value + cash"),
-    Column("stock_value", "float", "yuan", "at the close"),
+    Column("stock_value", "float", "yuan", "at the close; short positions of stock books count -"),
     Column("cash", "float", "yuan", "negative = borrowed; futures P&L is settled into it"),
     Column("futures_ic", "float", "yuan", "position, + long"),
     Column("futures_im", "float", "yuan", "position, + long"),
-    Column("gross", "float", "yuan", "stock value + |futures|"),
+    Column("gross", "float", "yuan", "stock held and sold short + |futures|"),
     Column("net", "float", "yuan", "stock value + futures"),
-    Column("leverage", "float", "ratio", "stock value / equity; null where equity <= 0"),
+    Column("leverage", "float", "ratio", "stock held and short / equity; null where equity <= 0"),
     Column(
         "margin_ratio",
         "float",
         "fraction",
-        "equity at settlement / stock value; null without stock",
+        "equity at settlement / stock held and short; null without stock",
     ),
     Column("nav", "float", "ratio", "equity / invested capital; null where none was invested"),
     Column("excess", "float", "fraction", "return since the start less the benchmark's"),

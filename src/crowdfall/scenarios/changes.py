@@ -16,7 +16,6 @@ from datetime import date
 from functools import cache
 from typing import Any, Final
 
-from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
 from crowdfall.scenarios.read import build
 from crowdfall.scenarios.schema import PARTICIPANTS, Change, Policy, Rule, Scenario
@@ -87,7 +86,7 @@ def fork(
     ``policy`` and ``rule``, none of which begins before the fork. ScenarioError where ``at`` is no
     session of the run.
     """
-    days = sessions(scenario.clock.start, scenario.clock.end)[1:]
+    days = scenario.sessions[1:]
     if at not in days:
         raise ScenarioError("fork_outside", at=at, first=days[0], last=days[-1])
     table = scenario.model_dump()
@@ -108,7 +107,7 @@ def fork(
 
 def check_changes(scenario: Scenario) -> None:
     """Raise ScenarioError for a change that can't be made, or that would do nothing."""
-    days = sessions(scenario.clock.start, scenario.clock.end)[1:]
+    days = scenario.sessions[1:]
     now = scenario
     for each in sorted(scenario.changes, key=lambda change: change.start):
         if each.start not in days:

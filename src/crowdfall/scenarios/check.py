@@ -6,13 +6,19 @@ from datetime import date
 
 from crowdfall.agents.book_map import book_map
 from crowdfall.agents.dma import MIX
-from crowdfall.data.calendar import is_session, sessions_between
+from crowdfall.data.calendar import is_session
 from crowdfall.errors import ScenarioError
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.changes import check_changes
 from crowdfall.scenarios.policies import check_policies
 from crowdfall.scenarios.rules import check_rules
 from crowdfall.scenarios.schema import PARTICIPANTS, Scenario
+
+FUTURES_TRADERS = (
+    "snowball_dealers", "front_runners", "trend_shorts", "harvesters", "arbitrageurs", "neutral",
+    "dma",
+)  # fmt: skip
+"""Participants that can't be without index futures."""
 
 
 def check(scenario: Scenario) -> None:
@@ -22,8 +28,10 @@ def check(scenario: Scenario) -> None:
         raise ScenarioError("end_before_start", start=clock.start, end=clock.end)
     if clock.bars not in (4, 8):
         raise ScenarioError("not_a_choice", key="clock.bars", value=clock.bars, choices="4, 8")
-    if not is_session(clock.start) or not sessions_between(clock.start, clock.end):
+    exchange = scenario.venue.exchange
+    if not is_session(clock.start, exchange) or len(scenario.sessions) < 2:
         raise ScenarioError("no_session", start=clock.start, end=clock.end)
+    _check_venue(scenario)
     for name in scenario.input_names:
         if not scenario.input_file(name).is_file():
             raise ScenarioError("missing_input", file=name, folder=scenario.folder)
@@ -50,6 +58,22 @@ def check(scenario: Scenario) -> None:
     noise = scenario.noise.group_daily
     if len(noise) != 6 or any(not 0.0 <= value <= 0.2 for value in noise):
         raise ScenarioError("bad_group_noise", value=list(noise))
+
+
+def _check_venue(scenario: Scenario) -> None:
+    """Look at what plays outside Shanghai, or without futures: no rule of China holds there."""
+    venue = scenario.venue
+    if venue.exchange != "shanghai":
+        if venue.futures:
+            raise ScenarioError("venue_rules", exchange=venue.exchange, key="venue.futures")
+        if scenario.channels.price_limits:
+            raise ScenarioError("venue_rules", exchange=venue.exchange, key="channels.price_limits")
+        if scenario.policy or scenario.rule:
+            raise ScenarioError("venue_policy", exchange=venue.exchange)
+    if not venue.futures:
+        for name in FUTURES_TRADERS:
+            if getattr(scenario.agents, name).enabled:
+                raise ScenarioError("venue_no_futures", key=f"agents.{name}.enabled")
 
 
 def _check_replay(scenario: Scenario) -> None:
@@ -110,7 +134,7 @@ def _check_swaps(scenario: Scenario) -> None:
 def _check_shocks(scenario: Scenario) -> None:
     clock = scenario.clock
     for entry in scenario.shock:
-        inside = clock.start < entry.date <= clock.end and is_session(entry.date)
+        inside = entry.date in scenario.sessions[1:]
         if not inside:
             raise ScenarioError("shock_date", date=entry.date, start=clock.start, end=clock.end)
         if entry.group not in GROUPS:

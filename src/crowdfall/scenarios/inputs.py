@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from crowdfall.data.calendar import sessions
 from crowdfall.errors import ScenarioError
 from crowdfall.market.snapshot import GROUPS
 from crowdfall.scenarios.schema import Scenario
@@ -96,7 +95,7 @@ def assimilation_closes(scenario: Scenario, days: Sequence[date]) -> Float64:
 
 def pinned_closes(scenario: Scenario) -> dict[str, dict[str, float]]:
     """Return the closes that a replay is given, points by index and ISO date."""
-    days = sessions(scenario.clock.start, scenario.clock.end)
+    days = scenario.sessions
     known = {"csi300": index_bars(scenario, days)[:, -1]}
     closes = assimilation_closes(scenario, days)
     known |= {name: closes[:, k] for k, name in enumerate(ASSIMILATED)}

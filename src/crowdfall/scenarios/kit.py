@@ -170,7 +170,7 @@ def _write_rescue(file: Path, given: Path, scenario: Scenario, folder: Path) -> 
     if not given.is_file():
         raise ScenarioError("missing_input", file=given.name, folder=given.parent)
     table = read_table(given, RESCUED)
-    days = sessions(scenario.clock.start, scenario.clock.end)
+    days = scenario.sessions
     for day in table:
         if day not in days:
             raise ScenarioError("kit_no_session", file=given.name, date=day)

@@ -14,6 +14,7 @@ from crowdfall.agents.custom import CustomTerms
 from crowdfall.agents.dealers import FrontRunners, SnowballDealers
 from crowdfall.agents.dma import Dma
 from crowdfall.agents.enhanced import Enhanced
+from crowdfall.agents.factor_books import FactorBooks
 from crowdfall.agents.issuers import Issuers
 from crowdfall.agents.margin_accounts import MarginAccounts
 from crowdfall.agents.market_makers import MarketMakers
@@ -25,6 +26,7 @@ from crowdfall.agents.quant import Quant
 from crowdfall.agents.retail import Followers, StyleSwitchers, TrendRetail
 from crowdfall.agents.traders import Harvesters, TrendShorts
 from crowdfall.agents.value_investors import ValueInvestors
+from crowdfall.data.calendar import Exchange, sessions
 from crowdfall.market.impact import Basis, Impact
 from crowdfall.market.margin import FuturesMargin
 from crowdfall.parameters import parameter
@@ -73,6 +75,26 @@ class Clock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Venue:
+    """Where it plays: whose sessions, when a purchase may be sold again, what is listed.
+
+    ``market``: the market it is made for, played on where the command names none (``us2007``
+    comes with the package; empty for the bundled Chinese one). ``same_day_sale``: T+0. Outside
+    Shanghai no rule of China is in force: ``cost`` stands for its fees, and there are no price
+    limits and no index futures.
+    """
+
+    exchange: Exchange = "shanghai"
+    market: str = ""
+    same_day_sale: bool = False
+    futures: bool = True
+    cost: float = parameter(
+        0.0005, "commission and fees of a trade outside Shanghai, share of its value",
+        source="assumption (0.0001-0.002): a few cents a share", low=0.0, high=0.05,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Files of exogenous inputs, beside the scenario file, and the source of each."""
 
@@ -98,6 +120,7 @@ class Channels:
 
     group_impact: bool = True
     stock_impact: bool = True
+    style_impact: bool = True
     spill: bool = True
     size_kernel: bool = False
     rescue_split: bool = True
@@ -168,6 +191,7 @@ class Agents:
     value_investors: ValueInvestors = ValueInvestors()
     market_makers: MarketMakers = MarketMakers()
     issuers: Issuers = Issuers()
+    factor_books: FactorBooks = FactorBooks()
     custom: dict[str, CustomTerms] = field(default_factory=dict)
 
     @property
@@ -304,6 +328,7 @@ class Scenario:
     title: dict[str, str] = field(default_factory=dict)
     story: dict[str, str] = field(default_factory=dict)
     clock: Clock = Clock()
+    venue: Venue = Venue()
     inputs: Inputs = Inputs()
     impact: Impact = Impact()
     basis: Basis = Basis()
@@ -328,6 +353,11 @@ class Scenario:
             del plain[place]
         dumped: dict[str, Any] = json.loads(json.dumps(plain, default=str))
         return dumped
+
+    @property
+    def sessions(self) -> list[date]:
+        """Return the sessions of the run and the one it starts from, by the venue's calendar."""
+        return sessions(self.clock.start, self.clock.end, self.venue.exchange)
 
     @property
     def digest(self) -> str:

@@ -90,7 +90,7 @@ def test_what_is_wrong_with_a_panel_is_said(tmp_path: Path) -> None:
     source = Us2007Source(panel(tmp_path))
     with pytest.raises(DataError, match="no session on 2007-07-04"):
         source.panel(date(2007, 7, 4))
-    with pytest.raises(MarketError, match="only .* sessions before"):
+    with pytest.raises(MarketError, match="only 66 sessions"):
         build_us(source, date(2006, 9, 5))
     few = Us2007Source(panel(tmp_path, stocks=30))
     with pytest.raises(MarketError, match="Only 29 stocks"):
