@@ -20,16 +20,20 @@ from scipy.optimize import minimize
 from scipy.special import gammaln, ndtri
 from scipy.stats import rankdata
 
+from crowdfall.data.sources import invented_us
 from crowdfall.data.sources.files import FilesSource
 from crowdfall.data.sources.synthetic import PRODUCTS, TRAITS
+from crowdfall.data.sources.us2007 import Us2007Source
 from crowdfall.market.build import build
 from crowdfall.market.history import START
 from crowdfall.market.panel import RECENT
 from crowdfall.market.snapshot import BOARDS, GROUPS, INDICES, UNDERLYINGS, Market, Stocks
+from crowdfall.market.us import build_us
 from crowdfall.types import Bool, Float64
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 ON: Final = date(2023, 12, 29)
+US_ON: Final = date(2007, 8, 6)
 LEVELS: Final = (
     0.0, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
     0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.99, 0.995, 1.0,
@@ -40,10 +44,11 @@ _MOST: Final = 0.97
 
 
 def main(data: Path, out: Path) -> None:
-    """Write the three tables."""
+    """Write the three tables of the Chinese market and the one of the US market."""
     source = FilesSource(data)
     market = build(source, ON)
-    for name, content in tables(market).items():
+    us = us_table(build_us(Us2007Source(data), US_ON))
+    for name, content in {**tables(market), invented_us.NAME: us}.items():
         (out / f"{name}.json").write_text(_text(content) + "\n", encoding="utf-8")
 
 
@@ -100,14 +105,57 @@ def traits(stocks: Stocks) -> dict[str, Float64]:
     }
 
 
-def dependence(trait: dict[str, Float64], inside: Bool) -> Float64:
+def us_table(market: Market) -> dict[str, Any]:
+    """Return quantiles and dependence of the US stocks' traits, and the law of their groups."""
+    stocks, returns = market.stocks, market.history.returns
+    assert market.last_return is not None  # build_us knows it
+    trait = {
+        "adv": stocks.adv,
+        "volatility": stocks.volatility,
+        "residual_ratio": stocks.residual_volatility / stocks.volatility,
+        "beta": stocks.beta,
+        "last_return": market.last_return,
+        **market.styles,
+    }
+    alpha, beta, freedom = fit_clustering(returns)
+    everybody = np.ones(len(stocks), bool)
+    return {
+        "title": "US stocks by dollar volume: quantiles, dependence, law of group returns",
+        "date": market.date.isoformat(),
+        "source": f"derived from {market.sources[0]}",
+        "note": "quantiles at 'levels'; 'correlation' is that of normal scores",
+        "count": len(stocks),
+        "levels": list(LEVELS),
+        "quantiles": {
+            label: _rounded(np.quantile(trait[label], LEVELS)) for label in invented_us.TRAITS
+        },
+        "correlation": [_rounded(row) for row in dependence(trait, everybody, invented_us.TRAITS)],
+        "history": {
+            "first": market.history.first.isoformat(),
+            "sessions": len(returns),
+            "indices": list(GROUPS),
+            "mean": _rounded(returns.mean(axis=0)),
+            "sd": _rounded(returns.std(axis=0, ddof=1)),
+            "correlation": [_rounded(row) for row in np.atleast_2d(np.corrcoef(returns.T))],
+            "alpha": round(alpha, 4),
+            "beta": round(beta, 4),
+            "freedom": round(freedom, 2),
+            "recent_sessions": RECENT,
+            "recent_sd": _rounded(returns[-RECENT:, :1].std(axis=0, ddof=1))[0],
+        },
+    }
+
+
+def dependence(
+    trait: dict[str, Float64], inside: Bool, labels: tuple[str, ...] = TRAITS
+) -> Float64:
     """Return the correlation of normal scores among the stocks inside.
 
     Ties (labels, fully floated companies) make a score coarse and its correlation small; dividing
     by the score's deviation undoes that. A label that all share is independent of the rest.
     """
     count = int(inside.sum())
-    ranks = np.column_stack([rankdata(trait[label][inside]) for label in TRAITS])
+    ranks = np.column_stack([rankdata(trait[label][inside]) for label in labels])
     scores = ndtri((ranks - 0.5) / count)
     spread = scores.std(axis=0)
     varies = spread > 1e-9

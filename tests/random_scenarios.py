@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from crowdfall.market.snapshot import GROUPS, Market
@@ -17,8 +18,10 @@ from invented_market import CALM, CRASH, invented_market, invented_scenario
 AGENTS = PARTICIPANTS
 NAMED = ("dma", "neutral", "enhanced", "margin_accounts", "quant")
 """Participants that a drawn ban binds."""
-BOUND = ("agents.dma.leverage_cap", "agents.dma.initial_margin")
-"""Numbers that bind each other: a cap above the swap's leverage is an error of its own."""
+BOUND = ("agents.dma.leverage_cap", "agents.dma.initial_margin", "agents.factor_books.leverage",
+         "agents.factor_books.inside")  # fmt: skip
+"""Numbers that bind each other: a cap above the swap's leverage is an error of its own, and factor
+books as large as their ranges allow together do not fit into the market."""
 LEVERS = {
     "sell_ban": "shares = {{ {name} = {share!r} }}",
     "no_new_shorts": "shares = {{ {name} = {share!r} }}",
@@ -43,7 +46,10 @@ SYMBOLS = ("600003.SH", "600042.SH", "600117.SH")
 @cache
 def market() -> Market:
     """Return the one market of all properties (no fixture: its text would fill every report)."""
-    return invented_market(every=2)
+    plain = invented_market(every=2)
+    draw = np.random.default_rng(7)
+    styles = {name: draw.standard_normal(len(plain.stocks)) for name in ("momentum", "reversal")}
+    return replace(plain, styles=styles, last_return=0.02 * draw.standard_normal(len(plain.stocks)))
 
 
 def parameters(terms: Any = None, where: str = "") -> dict[str, tuple[float, Meaning]]:  # noqa: ANN401
@@ -66,6 +72,8 @@ def switches(terms: Any = None, where: str = "") -> list[str]:  # noqa: ANN401
     out = []
     for item in fields(terms):
         value, key = getattr(terms, item.name), f"{where}{item.name}"
+        if key == "venue":  # the exchange is one: T+0 has properties of its own
+            continue
         if isinstance(value, bool):
             out.append(key)
         elif is_dataclass(value):
@@ -85,7 +93,7 @@ def words(draw: st.DrawFn) -> list[str]:
     for key in draw(st.lists(st.sampled_from(sorted(PARAMETERS)), max_size=8, unique=True)):
         value, known = PARAMETERS[key]
         # Sizes grow little, or the books would not fit into the market.
-        is_size = known.unit == "yuan" or key.endswith((".held", ".maintenance"))
+        is_size = known.unit in ("yuan", "dollars") or key.endswith((".held", ".maintenance"))
         high = min(known.high, 1.1 * value) if is_size else known.high
         number = known.low + draw(st.floats(0.0, 1.0)) * (high - known.low)
         lines.append(f"{key} = {min(max(number, known.low), high)!r}")

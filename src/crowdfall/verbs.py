@@ -95,14 +95,15 @@ def run(
 ) -> RunFolder:
     """Run an ensemble and return its folder.
 
-    ``market``: a snapshot, where one is saved, or None for the bundled one. ``workers``: processes,
+    ``market``: a snapshot, where one is saved, or None for the bundled one that the scenario is
+    made for. ``workers``: processes,
     all processors where None; ``engine``: ``local`` or ``ray``; the result depends on neither.
     ``out``: a folder or an fsspec URL. Without it the run goes to ``runs/<id>``, and a complete
     run of the same id is opened instead of computed again: the id is a hash of all that
     determines the result, code included. RunError where ``out`` is taken.
     """
     chosen = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
-    where = market_of(market)
+    where = market_of(market, chosen)
     folder = place(out) if out is not None else RUNS / name_of(chosen, where, seed, paths)
     if out is None and (folder / "summary.json").is_file():
         return open_run(folder)
@@ -180,11 +181,14 @@ def validate(run: RunFolder, targets: str | Path | None = None) -> Scoreboard:
     return score(run, targets)
 
 
-def market_of(market: str | Path | Market | None) -> Market:
-    """Return a market as it is, the one saved at a path, or the bundled one for None."""
+def market_of(market: str | Path | Market | None, scenario: Scenario | None = None) -> Market:
+    """Return a market as it is, the one saved at a path, or a bundled one for None.
+
+    Of the bundled ones that which the scenario is made for.
+    """
     if market is None:
-        return bundled_market()
-    return load_market(market) if isinstance(market, str | Path) else market
+        return store.named(scenario.venue.market if scenario is not None else "")
+    return store.named(market) if isinstance(market, str | Path) else market
 
 
 def name_of(scenario: Scenario, market: Market, seed: int, paths: int) -> str:

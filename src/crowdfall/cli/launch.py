@@ -41,11 +41,11 @@ class Order:
     """Take the next free name where the default one is taken."""
 
 
-def load_market(path: str | None) -> Market:
-    """Return the market of a file, or the bundled one where none or ``bundled`` is named."""
+def load_market(name: str | None, default: str = BUNDLED) -> Market:
+    """Return the market saved at a path or bundled by that name; the default where none is."""
     from crowdfall.market import store
 
-    return store.bundled() if path in (None, BUNDLED) else store.load(Path(str(path)))
+    return store.named(name or default)
 
 
 def play(order: Order) -> RunFolder:
@@ -61,7 +61,7 @@ def play(order: Order) -> RunFolder:
         check_free(order.out)
     scenario = load(order.scenario, list(order.overrides))
     tell_moved(scenario)
-    market = load_market(order.market)
+    market = load_market(order.market, scenario.venue.market)
     name = verbs.name_of(scenario, market, order.seed, order.paths)
     out = order.out or _free(verbs.RUNS, name, order.fresh)
     workers = order.workers or options.default_workers()

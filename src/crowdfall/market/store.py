@@ -24,6 +24,7 @@ from crowdfall.data.sources.synthetic import SyntheticSource
 from crowdfall.errors import MarketError
 from crowdfall.market.build import build
 from crowdfall.market.snapshot import GROUPS, INDICES, FuturesQuote, History, Market, Stocks
+from crowdfall.market.us import invented
 from crowdfall.types import Float64
 
 VERSION: Final = 1
@@ -47,6 +48,22 @@ def bundled() -> Market:
     """
     source = SyntheticSource()
     return build(source, source.date)
+
+
+@cache
+def bundled_us() -> Market:
+    """Return the invented US market of 6 August 2007; always the same.
+
+    >>> bundled_us().date.isoformat(), bundled_us().currency
+    ('2007-08-06', 'USD')
+    """
+    return invented()
+
+
+def named(name: str | Path) -> Market:
+    """Return a bundled market by its name (``bundled``, ``us2007``), or the one at a path."""
+    shipped = {"": bundled, "bundled": bundled, "us2007": bundled_us}
+    return shipped[str(name)]() if str(name) in shipped else load(Path(name))
 
 
 def save(market: Market, path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from crowdfall.data.sources import invented_us
 from crowdfall.data.sources.us2007 import Us2007Source, UsPanel
 from crowdfall.errors import MarketError
 from crowdfall.market import characteristics
@@ -36,6 +37,7 @@ MOST: Final = 3.0
 """Scores are cut at this many deviations (assumption, 2-5)."""
 LEVEL: Final = 100.0
 """Points of every index at the date."""
+_FLOAT: Final = f"float = dollar volume / {TURNOVER} (assumption): the panel has no shares"
 SHRINK: Final = 0.5
 """Share by which betas shrink to the mean of their group, as in the Chinese market."""
 
@@ -55,27 +57,61 @@ def build_us(source: Us2007Source, on: date) -> Market:
     close, amount = panel.close[:, keep], panel.amount[:, keep]
     adv = amount[-RECENT:].mean(axis=0)
     group = by_volume(adv)
-    stocks = _stocks(panel.symbol[keep], close, adv, group)
+    stocks = _observed(panel.symbol[keep], close, adv, group)
+    past = close[-YEAR - 1 :]
+    styles = {
+        "reversal": score(-(past[-1] / past[-1 - REVERSAL] - 1.0)),
+        "momentum": score(past[-1 - SKIPPED] / past[0] - 1.0),
+    }
+    return _market(
+        on, source.name, stocks, _history(panel, keep, group, stocks.free_float_cap),
+        _sources(panel, keep), styles, close[-1] / close[-2] - 1.0,
+    )  # fmt: skip
+
+
+def invented() -> Market:
+    """Return the US market of 6 August 2007 that comes with the package: invented stocks."""
+    trait = invented_us.traits()
+    returns, first, last = invented_us.group_returns()
+    adv = trait["adv"]
+    stocks = _stocks(
+        np.array([f"US{k:04d}" for k in range(len(adv))]), np.full(len(adv), 50.0), adv,
+        by_volume(adv), trait["volatility"], trait["residual_ratio"] * trait["volatility"],
+        trait["beta"],
+    )  # fmt: skip
+    history = History(
+        returns=returns, first=first, last=last,
+        note="drawn from a law fitted to six groups by dollar volume, 2006 to 6 August 2007",
+    )  # fmt: skip
+    sources = (
+        "invented stocks: traits follow quantiles and correlations derived from daily bars of "
+        "survivors of the S&P 500 to 2007-08-06; no row of them is here",
+        _FLOAT,
+    )
+    styles = {name: score(trait[name]) for name in ("momentum", "reversal")}
+    return _market(last, "synthetic", stocks, history, sources, styles, trait["last_return"])
+
+
+def _market(
+    on: date, source: str, stocks: Stocks, history: History, sources: tuple[str, ...],
+    styles: dict[str, Float64], last_return: Float64,
+) -> Market:  # fmt: skip
     weights = {
-        name: np.where(group == g, stocks.free_float_cap, 0.0)
+        name: np.where(stocks.group == g, stocks.free_float_cap, 0.0)
         for g, name in enumerate(GROUPS)
         if name in INDICES
     }
-    past = close[-YEAR - 1 :]
     return Market(
         date=on,
-        source=source.name,
+        source=source,
         stocks=stocks,
         weights={name: mass / mass.sum() for name, mass in weights.items()},
         levels=dict.fromkeys(INDICES, LEVEL),
         futures=(),
-        history=_history(panel, keep, group, stocks.free_float_cap),
-        sources=_sources(panel, keep),
-        styles={
-            "reversal": score(-(past[-1] / past[-1 - REVERSAL] - 1.0)),
-            "momentum": score(past[-1 - SKIPPED] / past[0] - 1.0),
-        },
-        last_return=close[-1] / close[-2] - 1.0,
+        history=history,
+        sources=sources,
+        styles=styles,
+        last_return=last_return,
         currency="USD",
     )
 
@@ -108,7 +144,7 @@ def _complete(panel: UsPanel) -> Bool:
     return np.asarray(whole & (np.nan_to_num(jump).max(axis=0) < BAD_SPLIT))
 
 
-def _stocks(symbol: Text, close: Float64, adv: Float64, group: Int8) -> Stocks:
+def _observed(symbol: Text, close: Float64, adv: Float64, group: Int8) -> Stocks:
     cap = adv / TURNOVER
     returns = np.diff(np.log(close[-YEAR - 1 :]), axis=0)
     market = returns @ (cap / cap.sum())
@@ -117,19 +153,29 @@ def _stocks(symbol: Text, close: Float64, adv: Float64, group: Int8) -> Stocks:
     mean = np.array([beta[group == g].mean() for g in range(len(GROUPS))])
     beta = (1.0 - SHRINK) * beta + SHRINK * mean[group]
     recent = returns[-RECENT:]
+    rest = recent - market[-RECENT:, None] * beta
+    sd, own = recent.std(axis=0, ddof=1), rest.std(axis=0, ddof=1)
+    return _stocks(symbol, close[-1], adv, group, sd, own, beta)
+
+
+def _stocks(
+    symbol: Text, close: Float64, adv: Float64, group: Int8, volatility: Float64,
+    residual_volatility: Float64, beta: Float64,
+) -> Stocks:  # fmt: skip
+    cap = adv / TURNOVER
     count = len(cap)
     return Stocks(
         symbol=symbol,
         board=np.zeros(count, np.int8),  # boards are of China: none of their rules is used here
         is_st=np.zeros(count, bool),
-        close=close[-1],
+        close=close,
         total_cap=cap,
         float_cap=cap,
         free_float_cap=cap,
         adv=adv,
         turnover=np.full(count, TURNOVER),
-        volatility=recent.std(axis=0, ddof=1),
-        residual_volatility=(recent - market[-RECENT:, None] * beta).std(axis=0, ddof=1),
+        volatility=volatility,
+        residual_volatility=residual_volatility,
         beta=beta,
         size_exposure=characteristics.exposure(cap),
         limit=np.ones(count),  # there is none
@@ -159,6 +205,6 @@ def _sources(panel: UsPanel, keep: Bool) -> tuple[str, ...]:
     return (
         f"daily bars {panel.dates[0]} to {panel.dates[-1]} of {int(keep.sum())} survivors of the "
         f"S&P 500 with a whole year before the date; {int((~keep).sum())} left out",
-        f"float = dollar volume / {TURNOVER} (assumption): the panel has no shares",
+        _FLOAT,
         f"styles: reversal over {REVERSAL} sessions, momentum over a year without the last month",
     )

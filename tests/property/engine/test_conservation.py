@@ -64,7 +64,7 @@ class Books:
         moved = np.abs(ledger.cash).sum(axis=1) + np.abs(ledger.background_cash) + 1.0
         assert (np.abs(cash - self.cash) <= TINY * moved).all()
 
-        shares = ledger.shares.sum(axis=1) + ledger.background
+        shares = ledger.shares.sum(axis=1) + ledger.signed.sum(axis=1) + ledger.background
         np.testing.assert_allclose(shares, self.issued, rtol=TINY)
         units = ledger.units.sum(axis=1) + ledger.background_units
         assert (np.abs(units) <= TINY * (np.abs(ledger.units).sum(axis=1) + 1.0)).all()

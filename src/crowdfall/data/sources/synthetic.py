@@ -100,7 +100,7 @@ class SyntheticSource:
     def _group(self, stream: int, name: str, facts: dict[str, Any]) -> pl.DataFrame:
         count = facts["count"]
         correlation = np.array(facts["correlation"])
-        scores = _recolour(ndtri(uniforms(self.seed, stream, count, len(TRAITS))), correlation)
+        scores = recolour(ndtri(uniforms(self.seed, stream, count, len(TRAITS))), correlation)
         ranks = np.argsort(np.argsort(scores, axis=0), axis=0)
         trait = {
             label: _quantile(facts["quantiles"][label], ranks[:, k], label)
@@ -171,7 +171,7 @@ def draw_returns(law: dict[str, Any], count: int, seed: int) -> Float64:
         scale[t] = variance**0.5
         variance = 1.0 - react - persist + variance * (react * energy[t] + persist)
     deviation = np.array(law["sd"])
-    moves = _recolour((shocks * scale[:, None])[_BURN_IN:], np.array(law["correlation"]))
+    moves = recolour((shocks * scale[:, None])[_BURN_IN:], np.array(law["correlation"]))
     moves = np.array(law["mean"]) + moves * deviation
     recent = law["recent_sessions"]
     moves[-recent:] *= law["recent_sd"] / moves[-recent:, 0].std(ddof=1)
@@ -187,7 +187,7 @@ def uniforms(seed: int, stream: int, rows: int, columns: int) -> Float64:
     return np.asarray(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(rows, columns)
 
 
-def _recolour(draws: Float64, correlation: Float64) -> Float64:
+def recolour(draws: Float64, correlation: Float64) -> Float64:
     """Return draws whose sample has mean 0, deviation 1 and exactly this correlation."""
     gap = draws - draws.mean(axis=0)
     held = np.linalg.cholesky(np.cov(gap.T))
