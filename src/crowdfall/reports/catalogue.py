@@ -9,12 +9,14 @@ from typing import Any, Final
 from crowdfall.i18n import Language, translate
 from crowdfall.reports.charts import flows, funds, futures, prices
 from crowdfall.reports.charts.parts import Chart
-from crowdfall.reports.phrases import amount, count, name_of, percent
+from crowdfall.reports.phrases import amount, count, exchange_of, name_of, percent, venue_of
 from crowdfall.reports.standing import Standing, of_headline
 from crowdfall.results.metrics import headline, typical_path, underlyings
 from crowdfall.results.store import RunFolder
 
-FUND_KINDS: Final = ("dma", "neutral", "enhanced")
+FUND_KINDS: Final = ("dma", "neutral", "enhanced", "factor_books")
+CHINESE: Final = ("basis", "knocked_in", "limit_downs", "rescue")
+"""Key numbers of what only China has: left out elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,29 +42,33 @@ def sections(run: RunFolder, lang: Language) -> list[Section]:
     """Return every chart of a run in the order of the page."""
     daily, agents, trades = run.table("daily"), run.table("agents"), run.table("exchanges")
     path = typical_path(daily)
+    listed = venue_of(run.manifest).get("futures", True)
+    abroad = bool(exchange_of(run.manifest))
+    crowded = daily["momentum_return"].count() > 0
     by_name: dict[str, list[Chart]] = {
         "prices": [
+            *([prices.crowded(daily, lang)] if crowded else []),
             prices.index_overview(daily, run.manifest, lang),
             *prices.index_panels(daily, run.manifest, lang),
             prices.depth(daily, lang),
-            prices.limits(daily, lang),
+            *([] if abroad else [prices.limits(daily, lang)]),
         ],
         "futures": [
             *(futures.basis(daily, u, lang) for u in underlyings(daily)),
             futures.dealers(daily, lang),
             futures.knocked_in(daily, lang),
-        ],
+        ] if listed else [],
         "funds": [
             funds.pressure(daily, lang),
-            funds.rescue(daily, lang),
+            *([] if abroad else [funds.rescue(daily, lang)]),
             funds.value(agents, lang),
         ],
         "flows": [
             flows.exchange(trades, path, "stocks", lang),
-            flows.exchange(trades, path, "futures", lang),
+            *([flows.exchange(trades, path, "futures", lang)] if listed else []),
         ],
-    }
-    return [Section(id=name, charts=tuple(charts)) for name, charts in by_name.items()]
+    }  # fmt: skip
+    return [Section(id=name, charts=tuple(charts)) for name, charts in by_name.items() if charts]
 
 
 def key_numbers(run: RunFolder, lang: Language) -> list[Number]:
@@ -72,6 +78,8 @@ def key_numbers(run: RunFolder, lang: Language) -> list[Number]:
     for row in table.iter_rows(named=True):
         stem, thing = _split(row["name"])
         if stem == "nav" and thing not in FUND_KINDS:
+            continue
+        if exchange_of(run.manifest) and stem in CHINESE:
             continue
         write = _writer(row["unit"], lang)
         out.append(

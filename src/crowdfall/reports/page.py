@@ -19,7 +19,7 @@ from crowdfall.errors import RunError
 from crowdfall.i18n import LANGUAGES, Language, language, translate
 from crowdfall.reports.catalogue import key_numbers, options, sections
 from crowdfall.reports.palette import PALETTES, SCHEMES, Scheme, scheme_of
-from crowdfall.reports.phrases import share
+from crowdfall.reports.phrases import share, speaking_of
 from crowdfall.reports.standing import assimilated_until, is_pinned, mode
 from crowdfall.reports.story import tell
 from crowdfall.results.metrics import FALL_CALLED_CRASH, background_share, crash_share
@@ -57,8 +57,9 @@ def write_report(
 def render(run: RunFolder, *, lang: Language | None = None, scheme: Scheme | None = None) -> str:
     """Return the report as HTML text."""
     first = lang or language()
-    parts = {each: sections(run, each) for each in LANGUAGES}
-    texts = {each: _texts(run, each) for each in LANGUAGES}
+    with speaking_of(run.manifest):
+        parts = {each: sections(run, each) for each in LANGUAGES}
+        texts = {each: _texts(run, each) for each in LANGUAGES}
     script_data = {
         "charts": {each: options(parts[each]) for each in LANGUAGES},
         "palettes": PALETTES,

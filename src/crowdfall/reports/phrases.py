@@ -5,8 +5,11 @@ Yuan become bn and mn in English, 亿 and 万 in Chinese: figures are converted 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from crowdfall.i18n import Language, translate, words
 from crowdfall.units import BN, WAN, YI
@@ -17,20 +20,51 @@ _MONTHS: Final = (
 )  # fmt: skip
 
 
+_MARKET: ContextVar[str] = ContextVar("market", default="")
+
+
+@contextmanager
+def speaking_of(manifest: Mapping[str, Any]) -> Iterator[None]:
+    """Let names and money be those of the run's venue: size groups and dollars in New York."""
+    token = _MARKET.set(exchange_of(manifest))
+    try:
+        yield
+    finally:
+        _MARKET.reset(token)
+
+
+def exchange_of(manifest: Mapping[str, Any]) -> str:
+    """Return the exchange a run was played at, empty for Shanghai."""
+    name = str(venue_of(manifest).get("exchange", "shanghai"))
+    return "" if name == "shanghai" else name
+
+
+def venue_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the venue of a run's scenario; empty where the manifest names none."""
+    found: Mapping[str, Any] = (manifest.get("scenario") or {}).get("venue") or {}
+    return found
+
+
 def amount(yuan: float, lang: Language) -> str:
     """Return money in round figures, without sign.
 
     >>> amount(4.83e10, "en"), amount(4.83e10, "zh"), amount(2.5e8, "en")
     ('48 bn yuan', '483亿元', '250 mn yuan')
     """
-    size = abs(yuan)
+    size, unit = abs(yuan), _unit(lang)
     if size < 1.0:
-        return "0元" if lang == "zh" else "0 yuan"
+        return f"0{unit}"
     if lang == "zh":
-        return f"{_figure(size / YI)}亿元" if size >= YI else f"{_figure(size / WAN)}万元"
+        return f"{_figure(size / YI)}亿{unit}" if size >= YI else f"{_figure(size / WAN)}万{unit}"
     if size >= 1000 * BN:
-        return f"{_figure(size / (1000 * BN))} tn yuan"
-    return f"{_figure(size / BN)} bn yuan" if size >= BN else f"{_figure(size / 1e6)} mn yuan"
+        return f"{_figure(size / (1000 * BN))} tn{unit}"
+    return f"{_figure(size / BN)} bn{unit}" if size >= BN else f"{_figure(size / 1e6)} mn{unit}"
+
+
+def _unit(lang: Language) -> str:
+    if lang == "zh":
+        return "美元" if _MARKET.get() == "new_york" else "元"
+    return " dollars" if _MARKET.get() == "new_york" else " yuan"
 
 
 def percent(fraction: float) -> str:
@@ -78,6 +112,8 @@ def name_of(thing: str, lang: Language) -> str:
     ('中证1000', 'my fund')
     """
     key = f"word.{thing}"
+    if _MARKET.get() and f"word.{_MARKET.get()}.{thing}" in words(lang):
+        key = f"word.{_MARKET.get()}.{thing}"
     return translate(key, lang) if key in words(lang) else thing.replace("_", " ")
 
 

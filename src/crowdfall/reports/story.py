@@ -25,7 +25,16 @@ from crowdfall.reports.dominoes import (
     largest_move,
     path_tables,
 )
-from crowdfall.reports.phrases import amount, count, day, name_of, percent, share
+from crowdfall.reports.phrases import (
+    amount,
+    count,
+    day,
+    exchange_of,
+    name_of,
+    percent,
+    share,
+    speaking_of,
+)
 from crowdfall.reports.standing import assimilated_until
 from crowdfall.results.metrics import typical_path
 from crowdfall.results.store import RunFolder
@@ -164,6 +173,11 @@ def tell(run: RunFolder, lang: Language, path: int | None = None) -> Story:
 
     Of a run in which no index moved noticeably, the opening says so. RunError: no such path.
     """
+    with speaking_of(run.manifest):
+        return _tell(run, lang, path)
+
+
+def _tell(run: RunFolder, lang: Language, path: int | None) -> Story:
     daily = run.table("daily")
     paths = daily["path"].n_unique()
     if path is not None and not 0 <= path < paths:
@@ -291,4 +305,13 @@ def _written(form: Form, value: object, lang: Language) -> str:
 def _closing(tables: PathTables, lang: Language) -> str:
     last = end(tables)
     words = {key: _written(*value, lang) for key, value in last.values.items()}
-    return translate("story.end", lang, day=day(last.date, lang), **words)
+    when = day(last.date, lang)
+    if not exchange_of(tables.manifest):
+        return translate("story.end", lang, day=when, **words)
+    told = translate("story.end_abroad", lang, day=when, **words)
+    made = tables.daily["contrarian_return"].fill_null(0.0)
+    worst = made.arg_min() or 0
+    return told + translate(
+        "story.crowded", lang, day=day(tables.daily["date"][worst], lang),
+        worst=percent(made[worst]), total=percent(float(made.sum())),
+    )  # fmt: skip

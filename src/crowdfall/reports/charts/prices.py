@@ -92,6 +92,15 @@ def _common_scale(
     return math.floor(min(values) * 10) / 10, math.ceil(max(values) * 10) / 10
 
 
+def crowded(daily: pl.DataFrame, lang: Language) -> Chart:
+    """Return what the contrarian and the momentum book made each day, at 8:1."""
+    table = bands(daily, ("contrarian_return", "momentum_return"))
+    option = frame(table["date"], "percent")
+    for name, colour in (("contrarian_return", "@microcap"), ("momentum_return", "@csi300")):
+        option["series"] += banded(name, translate(f"word.{name}", lang), table, colour)
+    return chart("crowded", option, lang, span=12, height=300)
+
+
 def depth(daily: pl.DataFrame, lang: Language) -> Chart:
     """Return depth by size group as a fraction of calm depth."""
     table = bands(daily, [f"depth_{group}" for group in GROUPS])
