@@ -176,7 +176,8 @@ def _daily(path: int, days: list[date], rng: np.random.Generator, calm: bool) ->
             0.0 if calm else RESCUE_DAYS.get(t, 0.0) * (0.7, 0.15, 0.1, 0.05)[i]
             for t in range(count)
         ]
-    out["loop_gain"] = pl.Series([None] * count, dtype=pl.Float64)
+    for name in ("loop_gain", "contrarian_return", "momentum_return"):
+        out[name] = pl.Series([None] * count, dtype=pl.Float64)
     return pl.DataFrame(out).select(column_names("daily"))
 
 

@@ -27,9 +27,7 @@ def conserved(run: Run) -> None:
     opened = run.first_cash  # type: ignore[attr-defined]
     moved = np.abs(ledger.cash).sum(axis=1) + np.abs(ledger.background_cash) + 1.0
     assert (np.abs(cash - opened) <= TINY * moved).all()
-    now = run.accounts()
-    assert now.stocks is not None
-    assert (now.gross >= np.abs(now.stock_value) - 1.0).all()
+    assert (ledger.signed < 0.0).any()  # some books are short
     if run.setting.scenario.venue.same_day_sale:
         assert not ledger.fresh.any()
         assert (ledger.held_back == 0.0).all()
