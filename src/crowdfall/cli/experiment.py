@@ -45,6 +45,9 @@ def ablations(
     seeds: Annotated[
         int, typer.Option("--seeds", metavar="N", min=1, help=options.help_of("seeds"))
     ] = 8,
+    each: Annotated[
+        int, typer.Option("--each", metavar="N", min=1, help=options.help_of("each"))
+    ] = 4,
     small: Annotated[bool, typer.Option("--small", help=options.help_of("small"))] = False,
     workers: options.Workers = None,
     out: Annotated[
@@ -69,7 +72,7 @@ def ablations(
     with progress.shown(said.quiet) as show:
         found = study.compare(
             asked, thin(place, SMALL) if small else place, counted, seed=seed, seeds=seeds,
-            workers=workers or options.default_workers(), progress=show,
+            each=each, workers=workers or options.default_workers(), progress=show,
         )  # fmt: skip
     if out is not None:
         study.write(found, out, language())
@@ -170,6 +173,7 @@ def _plain(found: Comparison) -> dict[str, Any]:
         "market": found.market.digest,
         "seed": found.seed,
         "seeds": found.seeds,
+        "paths_each": found.each,
         "baseline": dict(zip(ids, found.baseline.T.tolist(), strict=True)),
         "ablations": {
             ablation.id: {

@@ -3,7 +3,7 @@
 After a change of results, write it anew::
 
     cd tests/golden/experiments
-    crowdfall experiment ablations --small --lang en --out ablations_small.md
+    crowdfall experiment ablations --small --each 1 --lang en --out ablations_small.md
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def near(kept: str, fresh: str) -> bool:
 
 def test_the_small_table_is_the_one_kept(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    words = ["experiment", "ablations", "--small", "--workers", "1", "--quiet", "--lang", "en"]
+    words = ["experiment", "ablations", "--small", "--each", "1", "--workers", "1", "--quiet",
+             "--lang", "en"]  # fmt: skip
     assert main([*words, "--out", str(page)]) == 0
     kept, fresh = (file.read_text(encoding="utf-8").splitlines() for file in (KEPT, page))
     other = [

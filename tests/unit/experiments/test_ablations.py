@@ -39,7 +39,7 @@ def comparison(*rows: list[list[float]], baseline: list[list[float]] | None = No
     k02 = tuple(each for each in targets.load() if each.id in ("K02", "K03"))
     return Comparison(
         study=few, targets=k02, scenario=scenarios.load("feb2024"), market=invented_market(),
-        seed=1, baseline=base, values=values, baseline_targets=base, values_targets=values,
+        seed=1, each=1, baseline=base, values=values, baseline_targets=base, values_targets=values,
     )  # fmt: skip
 
 
@@ -216,7 +216,8 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def test_the_command_prints_the_table_or_writes_it_or_gives_json(cli: Cli, tmp_path: Path) -> None:
-    words = ("experiment", "ablations", "--file", "own.toml", "--seeds", "1", "--workers", "1")
+    words = ("experiment", "ablations", "--file", "own.toml", "--seeds", "1", "--each", "1",
+             "--workers", "1")  # fmt: skip
     printed = cli(*words, "--small", "--quiet")
     assert (printed.code, printed.err) == (0, "")
     assert "| documented | -27.1 |" in printed.out

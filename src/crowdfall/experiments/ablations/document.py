@@ -26,7 +26,8 @@ def markdown(found: Comparison, lang: Language = "en") -> str:
             "",
             translate(
                 "experiment.ablations.intro", lang, scenario=found.study.scenario,
-                seeds=found.seeds, last=found.seeds - 1, seed=found.seed, points=f"{POINTS:g}",
+                seeds=found.seeds, each=found.each,
+                last=found.seeds * found.each - 1, seed=found.seed, points=f"{POINTS:g}",
                 needed=found.needed,
             ),
             "",

@@ -1,7 +1,8 @@
 """Baseline and ablations on the same seeds and the baseline's factors.
 
-The paired seeds are the paths 0 to S-1 of one seed: path k has the same random numbers and the
-same exogenous factors with and without the mechanism, so that a difference is its doing.
+A path has the same random numbers and the same exogenous factors with and without the mechanism, so
+that a difference is its doing. A paired seed is the median of ``each`` paths of its own: where a
+fund lives or dies by a hair, single paths differ by more than most mechanisms do.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Comparison:
     scenario: Scenario
     market: Market
     seed: int
+    each: int
     baseline: Float64
     baseline_targets: Float64
     values: Float64
@@ -109,7 +111,13 @@ class _Job:
     asked: tuple[Target, ...]
     seed: int
     seeds: int
+    each: int
     factors: Factors | None
+
+    @property
+    def paths(self) -> int:
+        """Return the number of paths of the baseline and of each ablation."""
+        return self.seeds * self.each
 
 
 def compare(
@@ -119,16 +127,17 @@ def compare(
     *,
     seed: int = 1,
     seeds: int = 8,
+    each: int = 1,
     workers: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> Comparison:
-    """Run the baseline and every ablation on ``seeds`` paired seeds.
+    """Run the baseline and every ablation on ``seeds`` paired seeds of ``each`` paths.
 
     The result does not depend on ``workers``. Raises RunError where a count is below one,
     ScenarioError for overrides that can't be read, CalibrationError where the scenario does not
     cover a column or target.
     """
-    for name, value in (("seeds", seeds), ("workers", workers)):
+    for name, value in (("seeds", seeds), ("each", each), ("workers", workers)):
         if value < 1:
             raise RunError("count_below_one", name=name, value=value)
     for ablation in study.ablations:
@@ -136,37 +145,39 @@ def compare(
     base = load_scenario(study.scenario)
     free = tuple(target for target in targets if target.kind == "free")
     job = _Job(market=market, study=study, asked=(*study.columns, *free), seed=seed, seeds=seeds,
-               factors=None)  # fmt: skip
+               each=each, factors=None)  # fmt: skip
     report = progress or (lambda _: None)
-    total = (1 + len(study.ablations)) * seeds
+    total = (1 + len(study.ablations)) * job.paths
     report(Progress(0, total, "paths"))
-    result = simulate(setting(market, base, seed), first_path=0, paths=seeds)
+    result = simulate(setting(market, base, seed), first_path=0, paths=job.paths)
     first = _measured(job, base, result)
-    report(Progress(seeds, total, "paths"))
+    report(Progress(job.paths, total, "paths"))
     rows = []
     for row in _play(job, result.factors, workers):
         rows.append(row)
-        report(Progress((1 + len(rows)) * seeds, total, "paths"))
+        report(Progress((1 + len(rows)) * job.paths, total, "paths"))
     parts, count = np.stack(rows), len(study.columns)
     return Comparison(
-        study=study, targets=free, scenario=base, market=market, seed=seed,
+        study=study, targets=free, scenario=base, market=market, seed=seed, each=each,
         baseline=first[:, :count], baseline_targets=first[:, count:],
         values=parts[:, :, :count], values_targets=parts[:, :, count:],
     )  # fmt: skip
 
 
 def _measured(job: _Job, scenario: Scenario, result: BlockResult) -> Float64:
-    return measure_matrix(
+    """Return the measures by paired seed, (S, C + K)."""
+    by_path = measure_matrix(
         job.asked, result.tables["daily"], tables=result.tables,
         share_csi500=scenario.agents.snowball_dealers.share_ic,
     )  # fmt: skip
+    return np.asarray(np.median(by_path.reshape(job.seeds, job.each, -1), axis=1))
 
 
 def _one(job: _Job, number: int) -> Float64:
     """Return the measures of one ablation, (S, C + K)."""
     scenario = load_scenario(job.study.scenario, job.study.ablations[number].overrides)
     result = simulate(
-        setting(job.market, scenario, job.seed), first_path=0, paths=job.seeds, factors=job.factors
+        setting(job.market, scenario, job.seed), first_path=0, paths=job.paths, factors=job.factors
     )
     return _measured(job, scenario, result)
 
@@ -174,7 +185,7 @@ def _one(job: _Job, number: int) -> Float64:
 def _play(job: _Job, factors: Factors | None, workers: int) -> Iterator[Float64]:
     """Yield the measures of each ablation, in their order."""
     job = _Job(market=job.market, study=job.study, asked=job.asked, seed=job.seed,
-               seeds=job.seeds, factors=factors)  # fmt: skip
+               seeds=job.seeds, each=job.each, factors=factors)  # fmt: skip
     numbers = range(len(job.study.ablations))
     if workers == 1:
         yield from (_one(job, number) for number in numbers)
