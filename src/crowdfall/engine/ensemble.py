@@ -21,8 +21,8 @@ from crowdfall.scenarios.inputs import pinned_closes
 from crowdfall.scenarios.policies import remarks
 from crowdfall.scenarios.schema import Scenario
 
-SMALLEST: Final = 5
-LARGEST: Final = 20
+SMALLEST: Final = 10
+LARGEST: Final = 40
 """Paths in a block, about 5 MB each: Python's work of a bar is shared by all of them."""
 
 

@@ -1,7 +1,8 @@
 """The loops over queued stocks: few stocks wait, so only they are visited, for every book.
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
-a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors.
+a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors: loops
+write one array each, for where they might overlap the compiler gives up on more than a few.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -53,10 +54,11 @@ def _cut(queued, free, f, through, allowed, offered, most):
     for j in range(len(queued)):
         rest = free[j] * (1.0 - f * through[j])
         rest = rest if rest < queued[j] else queued[j]
-        rest = rest if rest > 0.0 else 0.0
-        queued[j] = rest
-        offered[j] += rest * allowed
-        most[j] = rest if rest > most[j] else most[j]
+        queued[j] = rest if rest > 0.0 else 0.0
+    for j in range(len(queued)):
+        offered[j] += queued[j] * allowed
+    for j in range(len(queued)):
+        most[j] = queued[j] if queued[j] > most[j] else most[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -144,28 +146,41 @@ def share_fills(sales, queued, filled, early, filled_queue, filled_new):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _part(queued, free, f, through, new, part, allowed, amount, most):
-    """Set amount to what is sold of a book's queue; let what did not fill of new orders join it.
+def _unfilled(free, f, through, new, out):
+    """Set out to what did not fill of new orders, after the rest of them was booked.
 
-    After the new orders were booked: of what a book could sell before, 1 - f x through x new is
-    left in ``free``.
+    Of what a book could sell before, 1 - f x through x new is left in ``free``.
     """
-    for j in range(len(queued)):
+    for j in range(len(out)):
         order = f * through[j]
         done = order * new[j]
-        over = 1.0 - done
-        rest = (order - done) * free[j] / over
-        rest = rest if over > 0.0 else 0.0
+        out[j] = (order - done) / max(1.0 - done, 1e-300)
+    for j in range(len(out)):
+        out[j] *= free[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _sell(queued, free, part, allowed, amount):
+    """Set amount to what is sold of a queue, and take it off the queue and off ``free``."""
+    for j in range(len(amount)):
         sold = queued[j] * allowed * part[j]
         sold = sold if sold < free[j] else free[j]
-        sold = sold if sold > 0.0 else 0.0
-        rest = queued[j] - sold + rest
-        most_left = free[j] - sold
-        rest = rest if rest < most_left else most_left
-        rest = rest if rest > 0.0 else 0.0
-        amount[j] = sold
-        queued[j] = rest
-        most[j] = rest if rest > most[j] else most[j]
+        amount[j] = sold if sold > 0.0 else 0.0
+    for j in range(len(amount)):
+        queued[j] -= amount[j]
+    for j in range(len(amount)):
+        free[j] -= amount[j]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _queue_up(queued, free, rest, most):
+    """Let the rest of new orders join a queue, as far as the book has shares."""
+    for j in range(len(queued)):
+        wanted = queued[j] + rest[j]
+        wanted = wanted if wanted < free[j] else free[j]
+        queued[j] = wanted if wanted > 0.0 else 0.0
+    for j in range(len(queued)):
+        most[j] = queued[j] if queued[j] > most[j] else most[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -173,10 +188,9 @@ def _take(row, left, line, amount, moved):
     """Take the amounts sold out of a book; moved adds up what its rounded shares have lost."""
     inverse = 1.0 / left
     for j in range(len(line)):
-        if amount[j] != 0.0:
-            was = np.float64(row[line[j]])
-            row[line[j]] = was - amount[j] * inverse
-            moved[j] += left * (was - row[line[j]])
+        was = np.float64(row[line[j]])
+        row[line[j]] = was - amount[j] * inverse
+        moved[j] += left * (was - row[line[j]])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -190,7 +204,7 @@ def serve_queue(
     this bar's price, takes it off worth (P, R, G); background (P, N) takes the other side.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((9, count)), np.ones(count)
+    lines, short, whole = np.empty(count + 1, np.int64), np.empty((10, count)), np.ones(count)
     open_line, lanes = np.empty(count, np.bool_), np.empty(LANES)
     for p in range(len(queue)):
         served[p] = 0.0
@@ -203,7 +217,7 @@ def serve_queue(
                 continue
             through, new, part, yuan = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
             moved, most, mine = short[4, :n], short[5, :n], short[6, :n]
-            free, amount = short[7, :n], short[8, :n]
+            free, amount, rest = short[7, :n], short[8, :n], short[9, :n]
             _pick(scale[p], line, through)
             _pick(filled_new[p], line, new)
             _pick(filled_queue[p], line, part)
@@ -216,16 +230,17 @@ def serve_queue(
                     continue
                 _pick(queue[p, r], line, mine)
                 _pick_free(base[p, r], left, held_back[p, max(s, 0)], s >= 0, line, free)
-                _part(mine, free, f, through if capped[r] else whole[:n], new, part, allowed[p, r],
-                      amount, most)  # fmt: skip
-                _put(mine, line, queue[p, r])
+                _unfilled(free, f, through if capped[r] else whole[:n], new, rest)
                 if standing[p, r, g]:  # others have nothing in the queue yet
+                    _sell(mine, free, part, allowed[p, r], amount)
                     _take(base[p, r], left, line, amount, moved)
                     value = dot(amount, yuan, lanes)
                     sold[p, r, g] += value
                     served[p, r, g] = value
                     if worth[p, r, g] >= 0.0:
                         worth[p, r, g] = max(0.0, worth[p, r, g] - value)
+                _queue_up(mine, free, rest, most)
+                _put(mine, line, queue[p, r])
                 standing[p, r, g] = _any(mine)
             for j in range(n):
                 waiting[p, line[j]] |= most[j] > 0.0
