@@ -43,7 +43,9 @@ def fund_shares(
         for g in np.flatnonzero(weights[r] > 0.0).tolist():
             inside = slice(first[g], first[g + 1])
             part = mass[:, inside]
-            mass_of_all = part.sum(axis=1, keepdims=True)  # zero where a tiny group has no name drawn
+            mass_of_all = part.sum(
+                axis=1, keepdims=True
+            )  # zero where a tiny group has no name drawn
             worth = value[r] * weights[r, g] / np.where(mass_of_all > 0.0, mass_of_all, 1.0)
             np.multiply(part / stocks.close[inside], worth, out=shares[:, r, inside])
     return shares

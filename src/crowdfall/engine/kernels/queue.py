@@ -1,8 +1,8 @@
 """The loops over queued stocks: few stocks wait, so only they are visited, for every book.
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
-a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors: loops
-write one array each, for where they might overlap the compiler gives up on more than a few.
+a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors:
+loops write one array each, for the compiler gives up where many arrays might overlap.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
