@@ -40,7 +40,10 @@ def replace_engine(monkeypatch: pytest.MonkeyPatch) -> Asked:
         return fake_ensemble(market, scenario, **more)
 
     monkeypatch.setattr(ensemble, "run", run)
-    monkeypatch.setattr(launch, "load_market", lambda path: SimpleNamespace(digest="m", path=path))
+    monkeypatch.setattr(
+        launch, "load_market",
+        lambda path, default="": SimpleNamespace(digest="m", path=path or default),
+    )  # fmt: skip
     return asked
 
 

@@ -43,7 +43,7 @@ def test_demo_writes_a_fresh_run_with_report_and_tells_the_story(
     for folder in folders:
         assert {"report.html", "summary.json", "daily.parquet"} <= tree(folder)
     asked = engine[0]
-    assert (asked["paths"], asked["seed"], asked["market"].path) == (20, 1, None)
+    assert (asked["paths"], asked["seed"], asked["market"].path) == (20, 1, "")
     assert asked["scenario"].name == "feb2024"
 
 
@@ -94,7 +94,7 @@ def test_existing_out_is_refused_before_the_market_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "mine").write_text("keep")
-    monkeypatch.setattr(launch, "load_market", lambda path: pytest.fail("loaded"))
+    monkeypatch.setattr(launch, "load_market", lambda *_: pytest.fail("loaded"))
     assert cli("demo", "--out", "mine").code == 2
     assert (tmp_path / "mine").read_text() == "keep"
 
@@ -218,7 +218,9 @@ class TestScenario:
         assert "feb2024" in cli("scenario", "list").out
         rows = json.loads(cli("scenario", "list", "--json").out)
         assert {row["name"] for row in rows} >= {"feb2024"}
-        assert rows[0]["start"] == "2023-12-29"
+        starts = {row["name"]: row["start"] for row in rows}
+        assert starts["feb2024"] == "2023-12-29"
+        assert starts["aug2007"] == "2007-08-06"
 
     def test_show_gives_sources_and_overrides(self, cli: Cli) -> None:
         text = cli("scenario", "show", "feb2024").out
