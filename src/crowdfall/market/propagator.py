@@ -87,7 +87,8 @@ def long_memory(
         )
     kept = -np.log(longest / unit) - SLOWEST
     grid = np.arange(kept, FASTEST, step)
-    weight = step * np.exp(exponent * grid - np.exp(grid)) / gamma(exponent)
+    # b / Gamma(1 + b) is 1 / Gamma(b), and holds for the smallest b too.
+    weight = step * np.exp(exponent * grid - np.exp(grid)) * exponent / gamma(1.0 + exponent)
     stays = max(1.0 - float(weight.sum()), 0.0)
     return Propagator(
         weight=np.append(weight, stays) / (weight.sum() + stays),

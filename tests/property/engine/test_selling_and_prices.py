@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,9 @@ def test_more_selling_in_a_bar_raises_no_price_of_what_is_sold(
     tmp_path: Path, data: st.DataObject, seed: int, at: tuple[int, int], extra: float,
     rows: slice, groups: slice,
 ) -> None:  # fmt: skip
-    scenario = data.draw(scenarios(tmp_path))
+    drawn = data.draw(scenarios(tmp_path))
+    # Sales of a style lift what scores the other way: that cross-impact is meant, and is left out.
+    scenario = replace(drawn, channels=replace(drawn.channels, style_impact=False))
     pair = played(scenario, seed, Pair(at=at, extra=extra, rows=rows, groups=groups))
     assert rise(pair) <= 1e-12
 
