@@ -43,10 +43,8 @@ def fund_shares(
         for g in np.flatnonzero(weights[r] > 0.0).tolist():
             inside = slice(first[g], first[g + 1])
             part = mass[:, inside]
-            mass_of_all = part.sum(
-                axis=1, keepdims=True
-            )  # zero where a tiny group has no name drawn
-            worth = value[r] * weights[r, g] / np.where(mass_of_all > 0.0, mass_of_all, 1.0)
+            whole = part.sum(axis=1, keepdims=True)  # zero where no name of a tiny group is drawn
+            worth = value[r] * weights[r, g] / np.where(whole > 0.0, whole, 1.0)
             np.multiply(part / stocks.close[inside], worth, out=shares[:, r, inside])
     return shares
 

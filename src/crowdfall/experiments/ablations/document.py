@@ -87,15 +87,15 @@ def _table(found: Comparison, lang: Language) -> list[str]:
 
 
 def _cells(found: Comparison) -> list[list[str]]:
-    medians, same, unclear = np.median(found.values, axis=1), found.agreement(), found.unclear()
-    far = np.abs(found.differences()) > POINTS
+    same, unclear, differences = found.agreement(), found.unclear(), found.differences()
+    shown, far = np.median(found.baseline, axis=0) + differences, np.abs(differences) > POINTS
     return [
         [
-            _number(medians[a, c])
+            _number(shown[a, c])
             + (f" ({same[a, c]}{'?' if unclear[a, c] else ''})" if far[a, c] else "")
-            for c in range(medians.shape[1])
+            for c in range(shown.shape[1])
         ]
-        for a in range(len(medians))
+        for a in range(len(shown))
     ]
 
 

@@ -66,8 +66,8 @@ class Comparison:
         return ceil(SURE * self.seeds)
 
     def differences(self) -> Float64:
-        """Return median of the ablation less median of the baseline, (A, C)."""
-        return np.asarray(np.median(self.values, axis=1) - np.median(self.baseline, axis=0))
+        """Return the medians of the paired differences from the baseline, (A, C)."""
+        return np.asarray(np.median(self.values - self.baseline, axis=1))
 
     def agreement(self) -> Int64:
         """Return in how many seeds the paired difference has that sign, (A, C)."""
@@ -92,15 +92,16 @@ class Comparison:
 
 
 def agreement(baseline: Float64, values: Float64) -> Int64:
-    """Return in how many seeds a difference has the sign of the difference of medians.
+    """Return in how many seeds a difference has the sign of the median difference.
 
     ``baseline`` (S, C), ``values`` (A, S, C); a NaN agrees with nothing, a zero with no sign.
 
     >>> agreement(np.array([[0.0], [0.0], [0.0]]), np.array([[[-4.0], [-5.0], [1.0]]])).tolist()
     [[2]]
     """
-    sign = np.sign(np.median(values, axis=1) - np.median(baseline, axis=0))
-    same = np.sign(values - baseline) == sign[:, None, :]
+    paired = values - baseline
+    sign = np.sign(np.median(paired, axis=1))
+    same = np.sign(paired) == sign[:, None, :]
     return np.asarray((same & (sign != 0.0)[:, None, :]).sum(axis=1))
 
 
