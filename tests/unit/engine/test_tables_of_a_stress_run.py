@@ -195,7 +195,7 @@ def test_excess_is_nav_over_the_benchmark_of_the_book(stress: RunFolder) -> None
 def test_summary_names_the_run_and_its_residual_holder(stress: RunFolder) -> None:
     holder = stress.summary["residual_holder"]
     assert holder["name"] == "background"
-    assert 0.0 < holder["share_of_trades"] < 1.0
+    assert 0.0 < holder["share_of_trades"] < 0.95  # participants trade with each other too
     for name in ("market", "scenario_hash", "version", "seed", "sources", "headline"):
         assert name in stress.summary
     assert stress.summary["market"]["digest"]
