@@ -21,7 +21,7 @@ from crowdfall.engine.state import FuturesState
 from crowdfall.engine.stock_books import by_group, signed_value
 from crowdfall.errors import RunError
 from crowdfall.sums import over_books, over_last
-from crowdfall.types import Bool, Float32, Float64, Int64
+from crowdfall.types import Bool, Float64, Int64
 
 CROWDED: Final = 0.9
 """Most of a stock's float that all participants may hold at the start (assumption, 0.5-1)."""
@@ -38,7 +38,7 @@ class Ledger:
     shares of stock books, short ones negative, of the rows ``signed_rows`` (S',).
     """
 
-    base: Float32
+    base: Float64
     kept: Float64
     worth: Float64  # (P, R, G) at the last price, -1 where not summed since
     edges: Int64
@@ -111,14 +111,13 @@ def open_ledger(positions: list[Positions], months: FuturesState, setting: Setti
     issued = setting.market.stocks.float_cap / setting.market.stocks.close
     cash = joined([p.cash for p in positions])
     cash += _uncrowd(shares, issued, setting.market.stocks.close)
-    base = shares.astype(np.float32)
     signed, signed_rows = _stock_books(positions, shares)
-    background = issued - base.sum(axis=1, dtype=np.float64) - signed.sum(axis=1)
+    background = issued - shares.sum(axis=1) - signed.sum(axis=1)
     if (background < 0.0).any():
         raise RunError("stock_books_crowded")
     return Ledger(
-        base=base,
-        kept=(np.add.reduceat(base, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
+        base=shares,
+        kept=(np.add.reduceat(shares, setting.edges[:-1], axis=2) > 0.0).astype(np.float64),
         worth=np.full((paths, books, groups), -1.0),
         edges=setting.edges,
         held_back=np.zeros((paths, buyers, count)),

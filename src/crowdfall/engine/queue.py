@@ -18,7 +18,7 @@ from crowdfall.engine.ledger import Ledger
 from crowdfall.engine.scratch import Scratch
 from crowdfall.engine.setting import Setting
 from crowdfall.engine.state import Prices
-from crowdfall.types import Bool, Float32, Float64
+from crowdfall.types import Bool, Float64
 
 
 @dataclass(kw_only=True)
@@ -30,7 +30,7 @@ class Queue:
     """
 
     early: bool
-    shares: Float32
+    shares: Float64
     standing: Bool
     waiting: Bool
     queued: Float64
@@ -45,7 +45,7 @@ class Queue:
         flat = (paths, len(setting.slope))
         return cls(
             early=channels.time_priority,
-            shares=np.zeros((paths, books, flat[1]), np.float32),
+            shares=np.zeros((paths, books, flat[1])),
             standing=np.zeros((paths, books, len(setting.edges) - 1), bool),
             waiting=np.zeros(flat, bool),
             queued=np.zeros(flat),

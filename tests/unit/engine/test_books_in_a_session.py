@@ -173,8 +173,7 @@ def test_books_never_start_with_more_than_the_float(market: Market, tmp_path: Pa
     members, positions = gather(constants, 0, 3)
     close = constants.market.stocks.close
     worth = np.concatenate([(p.shares * close).sum(axis=2) + p.cash for p in positions], axis=1)
-    held = (ledger.shares * close).sum(axis=2)  # in single precision
-    np.testing.assert_allclose(held + ledger.cash, worth, rtol=1e-6)
+    np.testing.assert_allclose((ledger.shares * close).sum(axis=2) + ledger.cash, worth, rtol=1e-9)
     assert len(members) == len(positions)
     for path in range(3):
         one = open_run(constants, path, 1, None).ledger

@@ -7,9 +7,6 @@ zero where a book holds nothing. worth (P, R, G): value of the stock of a book a
 before tomorrow (T+1), in row slot (R,), -1 for books that never buy; fresh (P, S, G): where there
 are any. Orders of books that are not capped come first, those of capped books second, where an
 array has both.
-
-``base`` is in single precision, for its loops wait for memory. What rounding takes from a book or
-gives to it the background takes or gives, so shares are conserved all the same.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -265,41 +262,33 @@ def _add_product(x, y, out):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _write(row, left, held, new, f, through, other):
-    """Take f x through of what a book may sell out of its base; other (n,) takes the rounding."""
-    part = f / left
-    for i in range(len(row)):
-        was = np.float64(row[i])
-        less = f * was - part * held[i] if new else f * was
-        now = was - through[i] * less
-        row[i] = now
-        other[i] += left * (now - row[i])
+def _write(row, left, held, new, f, through):
+    """Take f x through of what a book may sell out of its base."""
+    if new:
+        part = f / left
+        for i in range(len(row)):
+            row[i] -= through[i] * (f * row[i] - part * held[i])
+    else:
+        for i in range(len(row)):
+            row[i] *= 1.0 - f * through[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _raise(shares, odd, missing, yuan, rise, left, other):
-    """Return the sum of shares[odd] x yuan; then raise these shares by rise x missing.
-
-    other (n,) takes the rounding, of which a part ``left`` is kept.
-    """
+def _raise(shares, odd, missing, yuan, rise):
+    """Return the sum of shares[odd] x yuan; then raise these shares by rise x missing."""
     lost = _pick(shares, odd, yuan)
     for j in range(len(odd)):
-        i = odd[j]
-        now = shares[i] * (1.0 + rise * missing[j])
-        shares[i] = now
-        other[i] += left * (now - shares[i])
+        shares[odd[j]] *= 1.0 + rise * missing[j]
     return lost
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _buy(row, left, held, yuan, unit, other):
-    """Add yuan x unit shares to a book and to what it bought today; other takes the rounding."""
+def _buy(row, left, held, yuan, unit):
+    """Add yuan x unit shares to a book and to what it bought today."""
     for i in range(len(row)):
-        was = np.float64(row[i])
-        row[i] = was + yuan / left * unit[i]
-        more = left * (row[i] - was)
-        held[i] += more
-        other[i] += yuan * unit[i] - more
+        row[i] += yuan / left * unit[i]
+    for i in range(len(row)):
+        held[i] += yuan * unit[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -336,14 +325,11 @@ def book_sales(
                 new, few = s >= 0 and fresh[p, s, g], counts[k, g]
                 if few < 0 or new or f > _MOST:
                     sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b], lanes)
-                    _write(row, left, held, new, f, through[k, a:b], background[p, a:b])
+                    _write(row, left, held, new, f, through[k, a:b])
                     continue
                 line, lost = odd[k, a : a + few], yuan[k, a : a + few]
                 value = dot(row, price[p, a:b], lanes)
-                gone = value - _raise(
-                    row, line, missing[k, a : a + few], lost, f / (1.0 - f), left * (1.0 - f),
-                    background[p, a:b],
-                )  # fmt: skip
+                gone = value - _raise(row, line, missing[k, a : a + few], lost, f / (1.0 - f))
                 gone = max(0.0, f * gone)
                 sold[p, r, g] = left * gone
                 worth[p, r, g] = left * (value - gone)
@@ -381,6 +367,5 @@ def book_purchases(
                     s = slot[r]
                     fresh[p, s, g], worth[p, r, g] = True, -1.0
                     kept[p, r, g] = kept[p, r, g] if kept[p, r, g] > 0.0 else 1.0
-                    _buy(base[p, r, a:b], kept[p, r, g], held_back[p, s, a:b], buy[p, r, g], each,
-                         other)  # fmt: skip
+                    _buy(base[p, r, a:b], kept[p, r, g], held_back[p, s, a:b], buy[p, r, g], each)
                     bought[p, r, g] = buy[p, r, g] * whole

@@ -185,12 +185,12 @@ def _queue_up(queued, free, rest, most):
 
 @nb.njit(cache=True, error_model="numpy")
 def _take(row, left, line, amount, moved):
-    """Take the amounts sold out of a book; moved adds up what its rounded shares have lost."""
+    """Take the amounts sold out of a book, and add them to what moved."""
     inverse = 1.0 / left
     for j in range(len(line)):
-        was = np.float64(row[line[j]])
-        row[line[j]] = was - amount[j] * inverse
-        moved[j] += left * (was - row[line[j]])
+        row[line[j]] -= amount[j] * inverse
+    for j in range(len(line)):
+        moved[j] += amount[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
