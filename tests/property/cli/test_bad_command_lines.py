@@ -106,7 +106,7 @@ def test_any_command_line_is_done_or_told_in_one_sentence(line: list[str]) -> No
         tempfile.TemporaryDirectory() as folder,
         contextlib.chdir(folder),
         patch.object(ensemble, "run", fake_ensemble),
-        patch.object(launch, "load_market", lambda path: market),
+        patch.object(launch, "load_market", lambda *asked: market),
     ):
         place = Path(folder) / "work"
         shutil.copytree(furnished(), place)

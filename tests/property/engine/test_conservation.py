@@ -160,6 +160,7 @@ class Settlement:
         yuan = np.repeat(scratch.bought, np.diff(edges), axis=2) * part[:, None]
         new = yuan / run.prices.price[:, None]
         self.bought = new if bar == 0 else self.bought + new
+        self.bought[:, run.ledger.signed_rows] = 0.0  # T+1 does not bind books that may be short
         held = run.ledger.shares
         small = TINY * run.setting.market.stocks.float_cap / run.setting.market.stocks.close
         assert (held >= self.bought - small).all()

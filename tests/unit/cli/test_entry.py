@@ -126,7 +126,7 @@ def test_defect_is_one_sentence_and_a_traceback_with_debug_only(
     monkeypatch: pytest.MonkeyPatch,
     debug: bool,
 ) -> None:
-    def broken(path: object) -> SimpleNamespace:
+    def broken(*asked: object) -> SimpleNamespace:
         raise ZeroDivisionError("of ours")
 
     monkeypatch.setattr(launch, "load_market", broken)
@@ -143,7 +143,7 @@ def test_stopping_is_told_and_gives_130(
     engine: Asked,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stopped(path: object) -> SimpleNamespace:
+    def stopped(*asked: object) -> SimpleNamespace:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch, "load_market", stopped)
@@ -154,7 +154,7 @@ def test_stopping_is_told_and_gives_130(
 def test_what_the_system_refuses_is_told(
     cli: Cli, engine: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: object) -> SimpleNamespace:
+    def full(*asked: object) -> SimpleNamespace:
         raise OSError(28, "No space left on device", "daily.parquet")
 
     monkeypatch.setattr(launch, "load_market", full)

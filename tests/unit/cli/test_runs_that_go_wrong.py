@@ -35,9 +35,9 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 def play(cli: Cli, folder: Path, *words: object, more: str = "") -> SimpleNamespace:
-    """Run ten paths, five a block."""
+    """Run twelve paths, ten of them in the first block."""
     scenario = write_scenario(folder, moves=CRASH, days=3, assimilated=1, more=more)
-    asked = ("--market", folder / "market", "--paths", 10, "--out", folder / "run", "-q")
+    asked = ("--market", folder / "market", "--paths", 12, "--out", folder / "run", "-q")
     return cli("run", scenario, *asked, "--no-open", "--workers", 1, *words)
 
 
@@ -68,7 +68,7 @@ def assert_resumes(cli: Cli, folder: Path, blocks: int) -> None:
     ("line", "parts"),
     [
         ("    return Orders(sell=view.own.group_value * np.nan)\n", ("not a number",)),
-        ("    return Orders(sell=view.own.group_value[:, 0])\n", ("shape (5, 6)", "(5, 1, 6)")),
+        ("    return Orders(sell=view.own.group_value[:, 0])\n", ("shape (10, 6)", "(10, 1, 6)")),
         ("    return Orders(sell=1.01 * view.own.group_value)\n", ("wants to sell", "but holds")),
     ],
 )
