@@ -47,7 +47,7 @@ def ablations(
     ] = 8,
     each: Annotated[
         int, typer.Option("--each", metavar="N", min=1, help=options.help_of("each"))
-    ] = 4,
+    ] = 8,
     small: Annotated[bool, typer.Option("--small", help=options.help_of("small"))] = False,
     workers: options.Workers = None,
     out: Annotated[
