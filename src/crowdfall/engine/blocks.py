@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from typing import Any, Final, Literal
 
 from crowdfall.engine.factors import base_factors, cache_folder, factor_key, packed, save
@@ -95,6 +95,7 @@ def play(job: Job, parts: list[Part], workers: int, engine: Engine) -> Iterator[
 def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]:
     for name in THREADS:  # inherited by the workers: one thread a process
         os.environ.setdefault(name, "1")
+    others = active_children()
     pool = ProcessPoolExecutor(
         min(workers, len(parts)), mp_context=get_context("spawn"), initializer=_start,
         initargs=(job,),
@@ -107,6 +108,10 @@ def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]
                 for future in finished:
                     yield future.result()
         except BrokenProcessPool:
+            # The pool waits for the others, and one that can't get rid of its result never ends.
+            for worker in active_children():
+                if worker not in others:
+                    worker.kill()
             raise RunError("worker_lost", path=job.run) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
