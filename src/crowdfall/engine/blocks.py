@@ -7,15 +7,19 @@ worker that outlives its owner can't disturb a resumed run, and no storage has t
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing import active_children, get_context, parent_process
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final, Literal
 
 from crowdfall.engine.factors import base_factors, cache_folder, factor_key, packed, save
@@ -96,13 +100,12 @@ def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]
     for name in THREADS:  # inherited by the workers: one thread a process
         os.environ.setdefault(name, "1")
     others = active_children()
-    pool = ProcessPoolExecutor(
+    with _kept(job) as file, ProcessPoolExecutor(
         min(workers, len(parts)), mp_context=get_context("spawn"), initializer=_start,
-        initargs=(job,),
-    )  # fmt: skip
-    with pool:
-        waiting: set[Future[Played]] = {pool.submit(_block_of_worker, part) for part in parts}
+        initargs=(file,),
+    ) as pool:  # fmt: skip
         try:
+            waiting: set[Future[Played]] = {pool.submit(_block_of_worker, part) for part in parts}
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -117,15 +120,28 @@ def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _kept(job: Job) -> Iterator[str]:
+    """Keep a job in a file for the workers, and return its name.
+
+    Handed over at their start it would not fit into a pipe, and a worker that is killed before it
+    has read all of it would leave its parent writing for ever.
+    """
+    with NamedTemporaryFile(prefix="crowdfall-") as file:
+        pickle.dump(job, file)
+        file.flush()
+        yield file.name
+
+
 _of_worker: Job | None = None
 
 
-def _start(job: Job) -> None:
+def _start(file: str) -> None:
     global _of_worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
     # A parent that is killed can't stop its workers: they would wait for orders for ever.
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _of_worker = job
+    _of_worker = pickle.loads(Path(file).read_bytes())  # noqa: S301 - written by our parent
 
 
 def _end_with_parent() -> None:
