@@ -89,7 +89,7 @@ def play(job: Job, parts: list[Part], workers: int, engine: Engine) -> Iterator[
     """
     if engine == "ray":
         yield from _on_ray(job, parts, workers)
-    elif workers == 1 or len(parts) == 1:
+    elif workers == 1 or len(parts) <= 1:
         for part in parts:
             yield play_block(job, part)
     else:
@@ -141,7 +141,7 @@ def _start(file: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
     # A parent that is killed can't stop its workers: they would wait for orders for ever.
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _of_worker = pickle.loads(Path(file).read_bytes())  # noqa: S301 - written by our parent
+    _of_worker = pickle.loads(Path(file).read_bytes())
 
 
 def _end_with_parent() -> None:
