@@ -303,3 +303,9 @@ class TestBehindUrls:
         with pytest.raises(RunError) as caught:
             place(url)
         assert url in told(caught.value)
+
+
+def test_run_whose_blocks_are_all_there_needs_no_worker(scenario: Scenario) -> None:
+    """Killed between its last block and its tables."""
+    job = blocks.Job(market(), scenario, 3, "run")
+    assert not list(blocks.play(job, [], 2, "local"))
