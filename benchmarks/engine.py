@@ -125,7 +125,7 @@ def costs(market: Any, paths: int) -> dict[str, float]:  # noqa: ANN401
     few, half = max(paths // 4, 1), max(paths // 2, 1)
     found = {f"{count} paths": seconds(1, 8, count) for count in (few, half, paths)}
     found |= {f"1/{k} of the stocks": seconds(k, 8, half) for k in (4, 2, 1)}
-    return found | {f"{bars} bars": seconds(1, bars, half) for bars in (4, 6, 8)}
+    return found | {f"{bars} bars": seconds(1, bars, half) for bars in (4, 8)}
 
 
 def ensembles(market: Any, paths: int) -> dict[str, float]:  # noqa: ANN401
