@@ -134,14 +134,7 @@ def us_table(market: Market) -> dict[str, Any]:
             "first": market.history.first.isoformat(),
             "sessions": len(returns),
             "indices": list(GROUPS),
-            "mean": _rounded(returns.mean(axis=0)),
-            "sd": _rounded(returns.std(axis=0, ddof=1)),
-            "correlation": [_rounded(row) for row in np.atleast_2d(np.corrcoef(returns.T))],
-            "alpha": round(alpha, 4),
-            "beta": round(beta, 4),
-            "freedom": round(freedom, 2),
-            "recent_sessions": RECENT,
-            "recent_sd": _rounded(returns[-RECENT:, :1].std(axis=0, ddof=1))[0],
+            **_law(returns, alpha, beta, freedom),
         },
     }
 
@@ -212,6 +205,13 @@ def history_table(market: Market) -> dict[str, Any]:
         "degrees of freedom: mean of fits to each index; no asymmetry",
         "first": START.isoformat(),
         "indices": list(INDICES),
+        **_law(returns, alpha, beta, freedom),
+    }
+
+
+def _law(returns: Float64, alpha: float, beta: float, freedom: float) -> dict[str, Any]:
+    """Return what draws of joint log returns (T, K) need to know."""
+    return {
         "mean": _rounded(returns.mean(axis=0)),
         "sd": _rounded(returns.std(axis=0, ddof=1)),
         "correlation": [_rounded(row) for row in np.atleast_2d(np.corrcoef(returns.T))],

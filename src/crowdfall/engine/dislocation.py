@@ -27,7 +27,7 @@ def dislocate(
     ``rescue`` (P, G): the part of the net flow that the national team buys, yuan.
     """
     whole = _push(prices, setting, net, futures_flow, rescue)
-    return _moved(prices, setting, whole * _resistance(prices, setting, whole))
+    return _moved(prices, setting, whole * resistance(prices.slow, prices.capital, whole, setting))
 
 
 def settle(
@@ -40,7 +40,7 @@ def settle(
     """Move the dislocation with filled flows; what value buyers took uses up their capital."""
     terms = setting.scenario.impact
     whole = _push(prices, setting, net, futures_flow, rescue)
-    felt = whole * _resistance(prices, setting, whole)
+    felt = whole * resistance(prices.slow, prices.capital, whole, setting)
     fast, slow = _moved(prices, setting, felt)
     prices.capital += (1.0 - prices.capital) * -np.expm1(-setting.dt / terms.capital_life)
     prices.capital -= np.abs(whole - felt) / terms.value_capital
@@ -103,11 +103,19 @@ def _resisting(setting: Setting) -> float:
     return setting.scenario.impact.value_resistance if on else 0.0
 
 
-def _resistance(prices: Prices, setting: Setting, whole: Float64) -> Float64:
+def resistance(slow: Float64, capital: Float64, whole: Float64, setting: Setting) -> Float64:
     """Return the share of a push that is left where value buyers resist its deepening."""
-    convex = (prices.slow / setting.scenario.impact.value_scale) ** 2
-    left = 1.0 / (1.0 + _resisting(setting) * prices.capital * convex)
-    return np.where(whole * prices.slow > 0.0, left, 1.0)
+    convex = (slow / setting.scenario.impact.value_scale) ** 2
+    left = 1.0 / (1.0 + _resisting(setting) * capital * convex)
+    return np.where(whole * slow > 0.0, left, 1.0)
+
+
+def value_pull(slow: Float64, setting: Setting) -> Float64:
+    """Return how much faster value buyers bring a dislocation back, in its own speed."""
+    if not setting.scenario.channels.value_demand:
+        return np.zeros_like(slow)
+    convex = (slow / setting.scenario.impact.value_scale) ** 2
+    return np.asarray((1.0 - _resisting(setting)) * convex)
 
 
 def _reversion(prices: Prices, setting: Setting) -> Float64:
@@ -115,6 +123,4 @@ def _reversion(prices: Prices, setting: Setting) -> Float64:
     pull = np.ones_like(prices.slow)
     if channels.backstop:
         pull = pull + terms.backstop_reversion * prices.backstop
-    if channels.value_demand:
-        pull = pull + (1.0 - _resisting(setting)) * (prices.slow / terms.value_scale) ** 2
-    return np.asarray(pull / terms.slow_life)
+    return np.asarray((pull + value_pull(prices.slow, setting)) / terms.slow_life)

@@ -23,7 +23,7 @@ from crowdfall.scenarios.schema import Scenario
 
 SMALLEST: Final = 10
 LARGEST: Final = 40
-"""Paths in a block, about 5 MB each: Python's work of a bar is shared by all of them."""
+"""Paths in a block, about 8 MB each: Python's work of a bar is shared by all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,5 +173,5 @@ def manifest(market: Market, scenario: Scenario, seed: int, paths: int) -> dict[
 
 
 def block_size(paths: int, workers: int) -> int:
-    """Return how many paths go into a block: at least four blocks a worker, so progress moves."""
+    """Return how many paths go into a block: four blocks a worker if there are paths enough."""
     return min(LARGEST, max(SMALLEST, paths // (4 * max(workers, 1))))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crowdfall.engine.dislocation import resistance, value_pull
 from crowdfall.types import Float64
 
 if TYPE_CHECKING:
@@ -91,22 +92,15 @@ def _spread(styles: Styles, moved: Float64) -> Float64:
 
 def _push(run: Run, styles: Styles, flow: Float64) -> tuple[Float64, Float64]:
     """Return the push of a net flow (P, N) on every style, whole and after value buyers resist."""
-    terms, channels = run.setting.scenario.impact, run.setting.scenario.channels
     depth = (run.prices.depth * styles.weight).sum(axis=1, keepdims=True)
     share = (flow[:, None, :] * styles.measure).sum(axis=2)
-    whole = terms.multiplier * share / depth
-    on = channels.value_demand and channels.value_resistance
-    resisting = terms.value_resistance if on else 0.0
-    left = 1.0 / (1.0 + resisting * styles.capital * (styles.slow / terms.value_scale) ** 2)
-    return whole, np.where(whole * styles.slow > 0.0, whole * left, whole)
+    whole = run.setting.scenario.impact.multiplier * share / depth
+    return whole, whole * resistance(styles.slow, styles.capital, whole, run.setting)
 
 
 def _moved(run: Run, styles: Styles, felt: Float64) -> tuple[Float64, Float64]:
-    terms, channels = run.setting.scenario.impact, run.setting.scenario.channels
-    pull = np.ones_like(styles.slow)
-    if channels.value_demand:
-        resisting = terms.value_resistance if channels.value_resistance else 0.0
-        pull = pull + (1.0 - resisting) * (styles.slow / terms.value_scale) ** 2
+    terms = run.setting.scenario.impact
+    pull = 1.0 + value_pull(styles.slow, run.setting)
     fast = styles.fast * np.exp(-run.setting.dt / terms.fast_life)
     slow = styles.slow * np.exp(-run.setting.dt * pull / terms.slow_life)
     return fast + terms.fast_share * felt, slow + (1.0 - terms.fast_share) * felt

@@ -103,7 +103,7 @@ def measure_moves(panel: Panel, group: Int8) -> Moves:
     """
     returns = np.diff(np.log(panel.close), axis=0)
     market = np.diff(np.log(panel.index))
-    beta = _shrink(_slope(returns[-BETA_SESSIONS:], market[-BETA_SESSIONS:]), group)
+    beta = shrink(_slope(returns[-BETA_SESSIONS:], market[-BETA_SESSIONS:]), group)
     recent = returns[-RECENT:]
     rest = recent - beta * market[-RECENT:, None]
     return Moves(volatility=_deviation(recent), residual_volatility=_deviation(rest), beta=beta)
@@ -188,7 +188,8 @@ def _slope(returns: Float64, market: Float64) -> Float64:
     return np.where((count >= LEAST - 1) & (spread > 0), slope, np.nan)
 
 
-def _shrink(beta: Float64, group: Int8) -> Float64:
+def shrink(beta: Float64, group: Int8) -> Float64:
+    """Return betas (N,) shrunk by SHRINK to the mean of their group; NaN stays."""
     shrunk = beta.copy()
     for g in range(len(GROUPS)):
         inside = (group == g) & ~np.isnan(beta)

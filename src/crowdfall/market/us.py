@@ -17,13 +17,12 @@ from crowdfall.data.sources import invented_us
 from crowdfall.data.sources.us2007 import Us2007Source, UsPanel
 from crowdfall.errors import MarketError
 from crowdfall.market import characteristics
+from crowdfall.market.panel import RECENT
 from crowdfall.market.snapshot import GROUPS, INDICES, History, Market, Stocks
 from crowdfall.types import Bool, Float64, Int8, Int64, Text
 
 YEAR: Final = 252
 """Sessions of a year: a stock needs them all before the date."""
-RECENT: Final = 60
-"""Sessions of dollar volume and volatility, as in the Chinese market."""
 BAD_SPLIT: Final = 0.5
 """A daily return beyond this is a bad split: the stock is left out (16 in the panel)."""
 TURNOVER: Final = 0.0075
@@ -38,8 +37,6 @@ MOST: Final = 3.0
 LEVEL: Final = 100.0
 """Points of every index at the date."""
 _FLOAT: Final = f"float = dollar volume / {TURNOVER} (assumption): the panel has no shares"
-SHRINK: Final = 0.5
-"""Share by which betas shrink to the mean of their group, as in the Chinese market."""
 
 
 def build_us(source: Us2007Source, on: date) -> Market:
@@ -150,8 +147,7 @@ def _observed(symbol: Text, close: Float64, adv: Float64, group: Int8) -> Stocks
     market = returns @ (cap / cap.sum())
     gap = market - market.mean()
     beta = (gap[:, None] * returns).sum(axis=0) / (gap**2).sum()
-    mean = np.array([beta[group == g].mean() for g in range(len(GROUPS))])
-    beta = (1.0 - SHRINK) * beta + SHRINK * mean[group]
+    beta = characteristics.shrink(beta, group)
     recent = returns[-RECENT:]
     rest = recent - market[-RECENT:, None] * beta
     sd, own = recent.std(axis=0, ddof=1), rest.std(axis=0, ddof=1)
