@@ -65,6 +65,7 @@ class DmaState:
     topped_up: Bool
     broker_paid: Float64  # into swaps under zero, so far
     trail: Trail
+    first: Float64  # stock value at the start
     notional: Float64  # highest allowed once notional is capped
     buy: Float64  # to be bought tomorrow
     cap: float = np.inf  # on leverage, in force
@@ -178,7 +179,8 @@ class Dma:
         )
         stop = self._stop(margin, [s for _, _, s in grid])
         net_limit = swap_rules(opening).net if self.swap_checks else np.inf
-        return positions, _first_state(cells, stop, mix, weights, opened, net_limit, margin)
+        first = size * value
+        return positions, _first_state(cells, stop, mix, weights, opened, net_limit, margin, first)
 
     def _admit(self, opening: Opening, shares: Float64, weights: Float64, mix: Float64) -> Bool:
         if not self.swap_checks:
@@ -284,7 +286,8 @@ class Dma:
             state.notional = np.minimum(state.notional, own.stock_value)
             target = np.minimum(target, np.maximum(state.notional, 0.0))
         rising = open_books & (trailing > 0.0) & (state.voluntary <= 0.0)
-        state.buy = np.where(rising, np.maximum(target - own.stock_value, 0.0), 0.0)
+        bought = self.growth.purchase(own.stock_value, target, state.first)
+        state.buy = np.where(rising, bought, 0.0)
         return flow
 
     def _stop(self, margin: Float64, starts: list[str]) -> Float64:
@@ -301,7 +304,7 @@ class Dma:
 
 def _first_state(
     cells: tuple[str, ...], stop: Float64, mix: Float64, weights: Float64, opened: Bool,
-    net_limit: float, margin: Float64,
+    net_limit: float, margin: Float64, first: Float64,
 ) -> DmaState:  # fmt: skip
     wide = opened.shape
     none = np.zeros(wide)
@@ -312,7 +315,7 @@ def _first_state(
         called=np.zeros(wide, bool), urgent=np.zeros(wide, bool), wait=np.zeros(wide, np.int64),
         stage=np.zeros(wide, np.int64), topped_up=np.zeros(wide, bool),
         broker_paid=none.copy(), trail=Trail(leverage=np.broadcast_to(1.0 / margin, wide).copy()),
-        notional=np.full(wide, np.inf), buy=none.copy(),
+        first=first, notional=np.full(wide, np.inf), buy=none.copy(),
     )  # fmt: skip
 
 

@@ -48,6 +48,14 @@ class Growth:
         0.05, "share of the gap to the leverage allowed that a good excess closes",
         unit="per day", source="assumption (0.01-0.1)", low=0.0, high=1.0,
     )  # fmt: skip
+    pace: float = parameter(
+        0.02, "most bought a day, share of what is held", unit="per day",
+        source="assumption (0.005-0.05): from 100 to above 200 bn within 2023", low=0.0, high=1.0,
+    )  # fmt: skip
+    quota: float = parameter(
+        2.5, "most held, multiple of the first notional: brokers' swap lines",
+        source="assumption (1.5-4)", low=1.0, high=20.0,
+    )  # fmt: skip
 
     def flow(self, trailing: Float64, equity: Float64) -> Float64:
         """Return the client money that comes in tonight, yuan (P, R)."""
@@ -58,3 +66,12 @@ class Growth:
         """Move the leverage wanted towards what is allowed where the excess was good."""
         gap = np.maximum(allowed - trail.leverage, 0.0) * (trailing > 0.0)
         trail.leverage = np.minimum(trail.leverage + self.leverage_speed * gap, allowed)
+
+    def purchase(self, held: Float64, target: Float64, first: Float64) -> Float64:
+        """Return what is bought tomorrow towards a target, yuan (P, R).
+
+        Without a pace and a quota a rise would be levered up within a day, and the purchases
+        would lift what is held without end.
+        """
+        wanted = np.minimum(target, self.quota * first) - held
+        return np.asarray(np.clip(wanted, 0.0, self.pace * np.maximum(held, 0.0)))

@@ -91,6 +91,10 @@ def calibrate(
     plan: Annotated[
         str, typer.Option("--plan", metavar="NAME", help=options.help_of("plan"))
     ] = "feb2024",
+    calm_market: Annotated[
+        str | None,
+        typer.Option("--calm-market", metavar="PATH", help=options.help_of("calm_market")),
+    ] = None,
     seed: options.Seed = 1,
     workers: options.Workers = None,
     out: Annotated[
@@ -106,14 +110,16 @@ def calibrate(
 
     study.check_free(out)
     asked, place = study.plan(plan), launch.load_market(market)
+    calm = launch.load_market(calm_market) if calm_market and asked.calm else None
     state = out.with_name(f".{out.name}.state")
     total = study.length(asked)
     with progress.shown(said.quiet) as show:
         found = study.calibrate(
             asked, place, seed=seed, workers=workers or options.default_workers(), state=state,
+            calm=calm,
             progress=lambda done: show(progress.Count(done, total, "sets")),
         )  # fmt: skip
-    study.write(found, asked, place, seed, out)
+    study.write(found, asked, place, seed, out, calm)
     state.unlink()
     held = ", ".join(f"{n}/{of} {file}" for file, (n, of) in found[-1].inside(asked).items())
     typer.echo(translate("cli.calibrated", path=out, loss=found[-1].measured.loss, inside=held))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from crowdfall.experiments.targets import load as load_targets
 from crowdfall.i18n import Language, translate
 from crowdfall.market.snapshot import INDICES
 from crowdfall.results.metrics import COMPELLED, FORCED, HIGH, LOW, spirals
@@ -161,9 +162,10 @@ def _after(run: RunFolder, daily: pl.DataFrame) -> pl.DataFrame:
 
 
 def _real() -> tuple[dict[str, float], dict[str, float]]:
+    shipped = load_targets("control2023")
+    real = {t.index: t.value / t.scale for t in shipped if t.quantity == "volatility"}
     file = files("crowdfall.experiments").joinpath("control_year.toml")
-    words = tomllib.loads(file.read_text(encoding="utf-8"))
-    return words["real"], words["before"]
+    return real, tomllib.loads(file.read_text(encoding="utf-8"))["before"]
 
 
 def write(found: Control, path: Path, lang: Language) -> None:

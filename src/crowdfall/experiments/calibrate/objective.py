@@ -20,10 +20,11 @@ from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
 from crowdfall.errors import RunError
-from crowdfall.experiments.calibrate.plan import Plan
+from crowdfall.experiments.calibrate.plan import Calm, Plan
 from crowdfall.experiments.targets import Target, measure_matrix
 from crowdfall.market.snapshot import Market
 from crowdfall.scenarios import load as load_scenario
+from crowdfall.scenarios.schema import Scenario
 from crowdfall.types import Bool, Float64
 
 UNKNOWN: Final = 10.0
@@ -37,6 +38,7 @@ class Measured:
     """A candidate: its loss, the medians of all targets (K,), and the share of crashed paths.
 
     ``misses`` (K,): mean over paths of the signed miss in tolerances; NaN where none has a value.
+    Where the plan has a calm year its targets follow those of the scenario.
     """
 
     loss: float
@@ -47,13 +49,23 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a worker needs to evaluate points: the plan on one market, and which targets count."""
+    """What a worker needs to evaluate points: the plan on its markets, and which targets count.
+
+    ``counts`` (K,): of the scenario's targets, then of the calm year's, which is played on
+    ``calm`` where one of its counts.
+    """
 
     plan: Plan
     market: Market
     seed: int
     paths: int
     counts: Bool
+    calm: Market | None = None
+
+    @property
+    def weights(self) -> Float64:
+        """Return the weights of the targets that count."""
+        return np.concatenate([each.weights for each in self.plan.all_counted])[self.counts]
 
 
 def miss(targets: Sequence[Target], measured: Float64) -> Float64:
@@ -116,50 +128,70 @@ def crashed_share(plan: Plan, measured: Float64) -> float:
     return float(np.mean(np.abs(measured[:, place] - wanted) <= plan.crash.within))
 
 
-def overrides(plan: Plan, point: Float64) -> tuple[str, ...]:
-    """Return the scenario's overrides at a point of the unit cube, (D,)."""
+def overrides(plan: Plan, point: Float64, keeps: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the scenario's overrides at a point of the unit cube (D,), but for what it keeps."""
     pairs = zip(plan.parameters, point, strict=True)
     return tuple(
-        f"{key}={parameter.value(share)!r}" for parameter, share in pairs for key in parameter.keys
+        f"{key}={parameter.value(share)!r}"
+        for parameter, share in pairs
+        for key in parameter.keys
+        if key not in keeps
     )
 
 
 def simulated(
     plan: Plan, market: Market, seed: int, point: Float64, *, first_path: int, paths: int
 ) -> Float64:
-    """Return every target of a plan on every path at a point, (P, K).
+    """Return every target of a plan's scenario on every path at a point, (P, K).
 
     All NaN where the set can't be run.
     """
     words = (*overrides(plan, point), "clock.factors=solve", f"clock.end={plan.end}")
     scenario = load_scenario(plan.scenario, words)
+    return _measured(scenario, market, seed, plan.targets, first_path, paths)
+
+
+def calm_year(calm: Calm, plan: Plan, market: Market, seed: int, point: Float64) -> Float64:
+    """Return every target of a plan's calm year on every path at a point, (P, K); as above."""
+    words = (*overrides(plan, point, calm.keeps), f"clock.end={calm.end}")
+    scenario = load_scenario(calm.scenario, words)
+    return _measured(scenario, market, seed, calm.counted.targets, 0, calm.paths)
+
+
+def _measured(
+    scenario: Scenario, market: Market, seed: int, targets: Sequence[Target], first_path: int,
+    paths: int,
+) -> Float64:  # fmt: skip
     try:
         result = simulate(setting(market, scenario, seed), first_path=first_path, paths=paths)
     except RunError:  # too many stocks at their limits to hold the index, or no numbers
-        return np.full((paths, len(plan.targets)), np.nan)
+        return np.full((paths, len(targets)), np.nan)
     share = scenario.agents.snowball_dealers.share_ic
-    return measure_matrix(
-        plan.targets, result.tables["daily"], tables=result.tables, share_csi500=share
-    )
+    return measure_matrix(targets, result.tables["daily"], tables=result.tables, share_csi500=share)
 
 
 def evaluate(task: Task, point: Float64) -> Measured:
     """Return what a point of the unit cube is worth on a task."""
-    measured = simulated(task.plan, task.market, task.seed, point, first_path=0, paths=task.paths)
-    if not np.isfinite(measured).any():
-        return Measured(
-            loss=IMPOSSIBLE, medians=measured[0], crashed=0.0, misses=measured[0].copy()
-        )
-    counts = task.counts
-    counted = [target for target, yes in zip(task.plan.targets, counts, strict=True) if yes]
-    crashed = crashed_share(task.plan, measured)
-    value = loss(counted, task.plan.weights[counts], measured[:, counts])
-    if task.plan.crash is not None:
-        value += task.plan.crash.weight * (1.0 - crashed)
-    return Measured(
-        loss=value, medians=medians_of(measured), crashed=crashed,
-        misses=signed_misses(task.plan.targets, measured),
+    plan, count = task.plan, len(task.plan.targets)
+    measured = simulated(plan, task.market, task.seed, point, first_path=0, paths=task.paths)
+    parts = [(plan.targets, plan.weights, task.counts[:count], measured)]
+    calm = plan.calm
+    if calm is not None and task.calm is not None:
+        year = calm_year(calm, plan, task.calm, task.seed, point)
+        parts.append((calm.counted.targets, calm.counted.weights, task.counts[count:], year))
+    medians = np.concatenate([medians_of(values) for *_, values in parts])
+    misses = np.concatenate([signed_misses(targets, values) for targets, *_, values in parts])
+    if not all(np.isfinite(values).any() for *_, values in parts):
+        return Measured(loss=IMPOSSIBLE, medians=medians, crashed=0.0, misses=misses)
+    value = sum(
+        loss([t for t, yes in zip(targets, counts, strict=True) if yes], weights[counts],
+             values[:, counts])
+        for targets, weights, counts, values in parts
     )  # fmt: skip
+    crashed = crashed_share(plan, measured)
+    if plan.crash is not None:
+        value += plan.crash.weight * (1.0 - crashed)
+    return Measured(loss=value, medians=medians, crashed=crashed, misses=misses)
 
 
 class Pool:

@@ -95,6 +95,11 @@ class Stage:
     targets: tuple[str, ...] = ()
     method: str = "cma"
 
+    @property
+    def calm(self) -> bool:
+        """Return whether the plan's calm year counts too: where the targets are not chosen."""
+        return not self.targets
+
 
 @dataclass(frozen=True, kw_only=True)
 class Crash:
@@ -117,6 +122,28 @@ class Counted:
     weight: float
     digest: str
     targets: tuple[Target, ...]
+
+    @property
+    def weights(self) -> Float64:
+        """Return the weight of each target, (K,)."""
+        return np.full(len(self.targets), self.weight / len(self.targets))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calm:
+    """A year in which nothing happened, played with the same parameters, that must stay calm.
+
+    ``paths`` paths of ``scenario`` to ``end`` on every k-th stock of a market of their own;
+    ``keeps``: keys that are a state of that year and not a behaviour, and stay as its scenario
+    says.
+    """
+
+    scenario: str
+    end: date
+    counted: Counted
+    every: int
+    paths: int
+    keeps: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +174,7 @@ class Plan:
     crash: Crash | None
     sampling: Sampling | None
     digest: str
+    calm: Calm | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -156,9 +184,12 @@ class Plan:
     @property
     def weights(self) -> Float64:
         """Return the weight of each target, (K,)."""
-        return np.concatenate(
-            [np.full(len(each.targets), each.weight / len(each.targets)) for each in self.counted]
-        )
+        return np.concatenate([each.weights for each in self.counted])
+
+    @property
+    def all_counted(self) -> tuple[Counted, ...]:
+        """Return the target files of the scenario, and that of the calm year."""
+        return (*self.counted, self.calm.counted) if self.calm else self.counted
 
     @property
     def start(self) -> Float64:
@@ -190,7 +221,7 @@ def plan(name_or_path: str) -> Plan:
     if not file.is_file():
         raise CalibrationError("unknown_plan", name=name_or_path)
     words, name = reading.read("plans", str(file))
-    reading.check_keys(name, words, _PLAN, ("crash", "posterior", "note"))
+    reading.check_keys(name, words, _PLAN, ("crash", "calm", "posterior", "note"))
     parameters = tuple(
         _parameter(w, entry) for w, entry in reading.entries(words, "parameter", name)
     )
@@ -207,6 +238,7 @@ def plan(name_or_path: str) -> Plan:
         ),
         parameters=parameters,
         crash=_crash(name, words["crash"], ids) if "crash" in words else None,
+        calm=_calm(name, words["calm"]) if "calm" in words else None,
         sampling=_sampling(name, words["posterior"]) if "posterior" in words else None,
         digest=hashlib.sha256(file.read_bytes()).hexdigest()[:16],
     )
@@ -296,6 +328,24 @@ def _file_digest(name: str) -> str:
     shipped = Path(str(files("crowdfall.experiments").joinpath("targets", f"{name}.toml")))
     file = shipped if shipped.is_file() else Path(name)
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _calm(file: str, entry: object) -> Calm:
+    where = f"{file}, calm"
+    if not isinstance(entry, dict):
+        raise reading.wrong(where, "calm", entry, "a table")
+    needed = ("scenario", "end", "file", "weight", "every", "paths")
+    reading.check_keys(where, entry, needed, ("keeps",))
+    keeps = entry.get("keeps", [])
+    if not isinstance(keeps, list):
+        raise reading.wrong(where, "keeps", keeps, "a list of scenario keys")
+    return Calm(
+        scenario=reading.text(where, "scenario", entry["scenario"]),
+        end=reading.day(where, "end", entry["end"]),
+        counted=_counted(where, {key: entry[key] for key in ("file", "weight")}),
+        keeps=tuple(reading.text(where, "keeps", key) for key in keeps),
+        **_whole(where, entry, {"every": 1, "paths": 1}),
+    )
 
 
 def _crash(file: str, entry: object, ids: list[str]) -> Crash:

@@ -17,6 +17,7 @@ import numpy as np
 
 from crowdfall import __version__
 from crowdfall.engine.factors import code_digest
+from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate import newton
 from crowdfall.experiments.calibrate.objective import Measured, Task, pool
 from crowdfall.experiments.calibrate.plan import Plan, Stage
@@ -39,10 +40,15 @@ class Fit:
     generation: int
 
     def inside(self, plan: Plan) -> dict[str, tuple[int, int]]:
-        """Return, by target file, how many of how many targets the medians hold."""
+        """Return, by target file, how many of how many targets the medians hold.
+
+        A stage in which no target of the calm year counts does not play it, and leaves it out.
+        """
         out, first = {}, 0
-        for each in plan.counted:
+        for each in plan.all_counted:
             medians = self.measured.medians[first : first + len(each.targets)]
+            if not len(medians):
+                continue
             held = sum(t.holds(float(m)) for t, m in zip(each.targets, medians, strict=True))
             out[each.file] = (held, len(each.targets))
             first += len(each.targets)
@@ -75,21 +81,26 @@ def calibrate(
     seed: int,
     workers: int,
     state: Path,
+    calm: Market | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Fit, ...]:
     """Search all stages and return the best of each; the last one is the fit.
 
-    Goes on from ``state`` where an earlier search of the same plan, market, seed, version and code
-    stopped. CalibrationError where the state is of another search or can't be read.
+    Goes on from ``state`` where an earlier search of the same plan, markets, seed, version and
+    code stopped. ``calm``: the market of the plan's calm year. CalibrationError where the plan has
+    such a year and no market is given, or the state is of another search or can't be read.
     """
-    key = (plan.digest, tuple(c.digest for c in plan.counted), market.digest, seed, __version__,
-           code_digest())  # fmt: skip
+    if plan.calm is not None and calm is None:
+        raise CalibrationError("calm_market", name=plan.name, scenario=plan.calm.scenario)
+    key = (plan.digest, tuple(c.digest for c in plan.all_counted), market.digest,
+           calm.digest if calm else "", seed, __version__, code_digest())  # fmt: skip
     search = resumed(state, key, Search) or Search()
     while search.stage < len(plan.stages):
         stage = plan.stages[search.stage]
         task = Task(
             plan=plan, market=thin(market, stage.every), seed=seed, paths=stage.paths,
             counts=_counts(plan, stage),
+            calm=thin(calm, plan.calm.every) if plan.calm and calm and stage.calm else None,
         )  # fmt: skip
         save = partial(keep, state, key, search)
         _play(plan, stage, search, task, workers, seed, save, progress or (lambda _: None))
@@ -158,7 +169,7 @@ def _step(stage: Stage, moving: Int64, task: Task, search: Search, score: Score)
     found = score(newton.probes(point, stage.sigma), search.steps + 1)
     there = np.stack([each.misses[counts] for each in found])
     slope = newton.slopes(point, stage.sigma, misses, there)
-    tried = newton.steps(point, misses, slope, task.plan.weights[counts], stage.population)
+    tried = newton.steps(point, misses, slope, task.weights, stage.population)
     score(tried, search.steps + 1)
     search.steps += 1
 
@@ -193,9 +204,10 @@ def _seed(*words: int) -> int:
 
 
 def _counts(plan: Plan, stage: Stage) -> Bool:
-    if not stage.targets:
-        return np.ones(len(plan.targets), bool)
-    return np.array([target.id.startswith(stage.targets) for target in plan.targets])
+    beginnings = stage.targets or ("",)
+    mine = [target.id.startswith(beginnings) for target in plan.targets]
+    year = plan.calm.counted.targets if plan.calm and stage.calm else ()
+    return np.array(mine + [True] * len(year))
 
 
 def _so_far(plan: Plan, search: Search) -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 KNOCKED_IN: Final = ("csi500", "csi1000")
 RESCUED: Final = ("csi300", "csi500", "csi1000", "csi2000")
 DAYS_A_YEAR: Final = 365.0
+WEEK: Final = 5
 
 
 @dataclass
@@ -104,6 +105,21 @@ def _index_return(sheet: Sheet, target: Target) -> Float64:
 def _lowest_close(sheet: Sheet, target: Target) -> Float64:
     closes = sheet.column(f"{target.index}_close")[:, sheet.window(target)]
     return np.asarray(closes.min(axis=1) / sheet.level(target, target.start) - 1.0)
+
+
+def _volatility(sheet: Sheet, target: Target) -> Float64:
+    """Return the standard deviation of daily log returns in the window."""
+    moves = np.log1p(sheet.column(f"{target.index}_return")[:, sheet.window(target)])
+    return np.asarray(moves.std(axis=1, ddof=1))
+
+
+def _deepest_week(sheet: Sheet, target: Target) -> Float64:
+    """Return the worst return over five sessions that end in the window."""
+    closes = sheet.column(f"{target.index}_close")
+    first = closes[:, :1] / (1.0 + sheet.column(f"{target.index}_return")[:, :1])
+    levels = np.concatenate([np.repeat(first, WEEK, axis=1), closes], axis=1)
+    change = levels[:, WEEK:] / levels[:, :-WEEK] - 1.0
+    return np.asarray(change[:, sheet.window(target)].min(axis=1))
 
 
 def _basis(sheet: Sheet, target: Target) -> Float64:
@@ -233,6 +249,8 @@ class Quantity:
 QUANTITIES: Final = {
     "index_return": Quantity(("index", "from", "to"), (), _index_return),
     "lowest_close": Quantity(("index", "from"), ("to",), _lowest_close),
+    "volatility": Quantity(("index",), ("from", "to"), _volatility),
+    "deepest_week": Quantity(("index",), ("from", "to"), _deepest_week),
     "basis": Quantity(("contract", "date"), (), _basis),
     "basis_annual": Quantity(("contract", "date"), (), _basis_annual),
     "limit_down_share": Quantity(("date",), (), _limit_down_share),
