@@ -250,6 +250,80 @@ def test_crashed_paths_are_counted(plan_file: Path) -> None:
     assert objective.crashed_share(plan, measured) == 0.75
 
 
+CALM = """
+[calm]
+scenario = "feb2024_free"
+end = 2024-01-24
+file = "{file}"
+weight = 2.0
+every = 16
+paths = 2
+keeps = ["impact.multiplier"]
+"""
+YEAR = """
+[[target]]
+id = "C01"
+title = "t"
+kind = "free"
+quantity = "volatility"
+index = "csi1000"
+unit = "percent"
+value = 1.0
+tolerance = 0.25
+source = "a test"
+"""
+
+
+@pytest.fixture
+def with_calm(plan_file: Path, tmp_path: Path) -> Path:
+    year = tmp_path / "year.toml"
+    year.write_text(YEAR)
+    plan_file.write_text(plan_file.read_text() + CALM.format(file=year))
+    return plan_file
+
+
+def test_a_calm_year_counts_beside_the_crisis(with_calm: Path) -> None:
+    plan, market = study.plan(str(with_calm)), thin(store.bundled(), 16)
+    task = Task(plan=plan, market=market, seed=1, paths=2, counts=np.ones(3, bool), calm=market)
+    here = objective.evaluate(task, np.full(3, 0.5))
+    alone = objective.evaluate(replace(task, counts=np.ones(2, bool), calm=None), np.full(3, 0.5))
+    assert here.medians.shape == here.misses.shape == (3,)
+    np.testing.assert_array_equal(here.medians[:2], alone.medians)
+    off = abs(here.medians[2] - 1.0) / 0.25
+    assert here.misses[2] == pytest.approx(np.sign(here.medians[2] - 1.0) * off, rel=0.2)
+    assert (here.loss > alone.loss) == (off > 0.0)
+    np.testing.assert_allclose(task.weights, [1.5, 1.5, 2.0])
+
+
+def test_a_calm_year_keeps_its_own_state(with_calm: Path) -> None:
+    plan = study.plan(str(with_calm))
+    assert plan.calm is not None
+    words = objective.overrides(plan, np.full(3, 0.5), plan.calm.keeps)
+    assert [word.split("=")[0] for word in words] == ["basis.transfer", "basis.impact"]
+
+
+def test_a_stage_on_chosen_targets_leaves_the_calm_year_out(
+    with_calm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watch(task: Task, workers: int) -> object:
+        seen.append((task.calm is None, len(task.counts)))
+        return in_this_process(task, workers)
+
+    monkeypatch.setattr(search, "pool", watch)
+    plan, market = study.plan(str(with_calm)), store.bundled()
+    study.calibrate(plan, market, seed=3, workers=1, state=tmp_path / "a", calm=market)
+    assert seen == [(True, 2), (False, 3)]
+
+
+def test_a_calm_year_without_its_market_is_told(with_calm: Path, tmp_path: Path) -> None:
+    plan = study.plan(str(with_calm))
+    with pytest.raises(CalibrationError) as caught:
+        study.calibrate(plan, store.bundled(), seed=3, workers=1, state=tmp_path / "a")
+    assert "--calm-market" in told(caught.value)
+
+
 def test_values_and_places_are_inverse(plan_file: Path) -> None:
     for parameter in study.plan(str(plan_file)).parameters:
         for share in (0.0, 0.3, 1.0):
@@ -295,6 +369,7 @@ def test_a_set_that_cannot_be_run_loses_and_does_not_stop_the_search(
         ("log = true", "log = 2", "log"),
         ("high = 10", "high = 10\nmean = 3", "sd"),
         ("high = 10", "high = 10\nsurplus = 3", "surplus"),
+        ("sigma = 0.1", "sigma = 0.1\n[calm]\nscenario = 'control2023'\n", "calm"),
     ],
 )
 def test_a_mistake_in_a_plan_is_one_sentence(

@@ -59,6 +59,11 @@ def pick(table: str, across: str = "sum", over: str = "last", per: str = "",
 
 D19, D22, D23 = DAYS[1:]
 CASES = {
+    "volatility to a day": (
+        target("volatility", "percent", index="csi500", end=D19),
+        [100 * abs(np.log(0.95)) / np.sqrt(2), 100 * np.log(1.01) / np.sqrt(2)]),
+    "deepest week: from the close before the first session, where five have not passed": (
+        target("deepest_week", index="csi500"), [-0.20, -0.10]),
     "from before the first session": (
         target("index_return", "percent", index="csi500", start=BEFORE, end=D22), [-20.0, -1.0]),
     "between two sessions": (
