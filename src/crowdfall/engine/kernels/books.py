@@ -19,12 +19,8 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import (
-    LANES,
-    clear,
-    dot,
-    multiply,
-)
+from crowdfall.engine.kernels.elementary import clear, list_flagged, multiply
+from crowdfall.engine.kernels.vectors import dot
 
 _MOST: Final = 0.999
 """Share of a book sold at once beyond which every stock is written: little would be kept."""
@@ -33,26 +29,25 @@ _FEW: Final = 0.25
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _value(row, left, known, price, lanes):
+def _value(row, left, known, price):
     if known >= 0.0:
         return known
-    return left * dot(row, price, lanes) if left > 0.0 else 0.0
+    return left * dot(row, price) if left > 0.0 else 0.0
 
 
 @nb.njit(cache=True, error_model="numpy")
 def group_values(base, kept, worth, held_back, fresh, slot, price, edges, rows, held, sellable):
     """Set held and sellable (P, R, G) to the value of the stock of ``rows``, less T+1."""
-    lanes = np.empty(LANES)
     for p in range(len(base)):
         for r in rows:
             s = slot[r]
             for g in range(len(edges) - 1):
                 a, b = edges[g], edges[g + 1]
-                value = _value(base[p, r, a:b], kept[p, r, g], worth[p, r, g], price[p, a:b], lanes)
+                value = _value(base[p, r, a:b], kept[p, r, g], worth[p, r, g], price[p, a:b])
                 worth[p, r, g] = value
                 held[p, r, g] = value
                 if s >= 0 and fresh[p, s, g]:
-                    value = max(0.0, value - dot(held_back[p, s, a:b], price[p, a:b], lanes))
+                    value = max(0.0, value - dot(held_back[p, s, a:b], price[p, a:b]))
                 sellable[p, r, g] = value
 
 
@@ -87,7 +82,7 @@ def collect_sales(
     scale (P, N): share of capped orders let through, wanted (P, R, G): yuan ordered, ordered
     (P, 2, N): shares. Capped books leave locked names out and sell the others: substitution.
     """
-    lanes, books = np.empty(LANES), len(slot)
+    books = len(slot)
     line, factor, count = (
         np.empty((2, books), np.int64),
         np.empty((2, books)),
@@ -104,12 +99,12 @@ def collect_sales(
                 f, s, k, left = share[p, r, g], slot[r], 1 if capped[r] else 0, kept[p, r, g]
                 wanted[p, r, g] = 0.0
                 if f > 0.0 and left > 0.0:
-                    value = _value(base[p, r, a:b], left, worth[p, r, g], yuan, lanes)
+                    value = _value(base[p, r, a:b], left, worth[p, r, g], yuan)
                     worth[p, r, g] = value
                     line[k, count[k]], factor[k, count[k]] = r, f * left
                     count[k] += 1
                     if s >= 0 and fresh[p, s, g]:
-                        value = max(0.0, value - dot(held_back[p, s, a:b], yuan, lanes))
+                        value = max(0.0, value - dot(held_back[p, s, a:b], yuan))
                         _add_times(held_back[p, s, a:b], -f, ordered[p, k, a:b])
                     wanted[p, r, g] = f * value
             for k in range(2):
@@ -143,7 +138,6 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
     Weights of a group that nobody buys are left as they were.
     """
     paths, books, groups = buy.shape
-    lanes = np.empty(LANES)
     for p in range(paths):
         for g in range(groups):
             amount = 0.0
@@ -153,7 +147,7 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
             out = purchases[p, a:b]
             if amount > 0.0:
                 part = weight[p, a:b]
-                whole = dot(float_shares[a:b], price[p, a:b], lanes)
+                whole = dot(float_shares[a:b], price[p, a:b])
                 multiply(float_shares[a:b], price[p, a:b], part)
                 for i in range(len(part)):
                     part[i] /= whole
@@ -164,13 +158,10 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _list_odd(through, ordered, a, b, odd):
-    """List the ordered stocks of a group that do not fill whole, from its first; count them."""
-    count = 0
-    for i in range(a, b):
-        odd[count] = i - a
-        count += (through[i] != 1.0) & (ordered[i] > 0.0)
-    return count
+def _flag_odd(through, ordered, out):
+    """Flag the ordered stocks that do not fill whole."""
+    for i in range(len(out)):
+        out[i] = (through[i] != 1.0) & (ordered[i] > 0.0)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -182,9 +173,11 @@ def _look(through, price, ordered, edges, odd, missing, yuan, counts, worth):
     order of ``odd``. worth (N,): value of the part that fills.
     """
     multiply(price, through, worth)
+    flags = np.empty(len(price), np.bool_)
+    _flag_odd(through, ordered, flags)
     for g in range(len(edges) - 1):
         a, b = edges[g], edges[g + 1]
-        count = _list_odd(through, ordered, a, b, odd[a:])
+        count = list_flagged(flags, a, b, a, odd[a:])
         for j in range(a, a + count):
             missing[j] = 1.0 - through[a + odd[j]]
             yuan[j] = missing[j] * price[a + odd[j]]
@@ -218,7 +211,7 @@ def filled_by_book(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, worth = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    rationed, lanes = np.empty(count), np.empty(LANES)
+    rationed = np.empty(count)
     for p in range(len(base)):
         multiply(filled[p], scale[p], rationed)
         _look(filled[p], price[p], ordered[p, 0], edges, odd[0], missing[0], yuan[0], counts[0],
@@ -242,16 +235,16 @@ def filled_by_book(
                 else:
                     out[p, r, g] = _sold(
                         base[p, r, a:b], left, held_back[p, max(s, 0), a:b], new, f,
-                        worth[k, a:b], lanes,
+                        worth[k, a:b],
                     )  # fmt: skip
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _sold(row, left, held, new, f, worth, lanes):
+def _sold(row, left, held, new, f, worth):
     """Return the value of f x what a book may sell, at ``worth`` a share."""
-    value = left * dot(row, worth, lanes)
+    value = left * dot(row, worth)
     if new:
-        value -= dot(held, worth, lanes)
+        value -= dot(held, worth)
     return max(0.0, f * value)
 
 
@@ -304,7 +297,7 @@ def book_sales(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, filling = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    through, lanes = np.empty((2, count)), np.empty(LANES)
+    through = np.empty((2, count))
     for p in range(len(base)):
         for k in range(2):
             for i in range(count):
@@ -324,11 +317,11 @@ def book_sales(
                 row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
                 new, few = s >= 0 and fresh[p, s, g], counts[k, g]
                 if few < 0 or new or f > _MOST:
-                    sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b], lanes)
+                    sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b])
                     _write(row, left, held, new, f, through[k, a:b])
                     continue
                 line, lost = odd[k, a : a + few], yuan[k, a : a + few]
-                value = dot(row, price[p, a:b], lanes)
+                value = dot(row, price[p, a:b])
                 gone = value - _raise(row, line, missing[k, a : a + few], lost, f / (1.0 - f))
                 gone = max(0.0, f * gone)
                 sold[p, r, g] = left * gone
@@ -345,7 +338,7 @@ def book_purchases(
     Sets bought (P, R, G), yuan; what was bought is held back until tomorrow.
     """
     paths, books, groups = buy.shape
-    unit, lanes = np.empty(price.shape[1]), np.empty(LANES)
+    unit = np.empty(price.shape[1])
     for p in range(paths):
         for g in range(groups):
             a, b = edges[g], edges[g + 1]
@@ -358,7 +351,7 @@ def book_purchases(
             each, part, ratio, yuan = unit[a:b], weight[p, a:b], filled[p, a:b], price[p, a:b]
             for i in range(len(each)):
                 each[i] = part[i] * ratio[i] / yuan[i]
-            whole = dot(part, ratio, lanes)
+            whole = dot(part, ratio)
             other = background[p, a:b]
             for i in range(len(other)):
                 other[i] -= amount * each[i]

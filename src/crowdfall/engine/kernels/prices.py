@@ -10,14 +10,8 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import (
-    LANES,
-    dot,
-    exp,
-    log,
-    multiply,
-    sum_up,
-)
+from crowdfall.engine.kernels.elementary import exp, log, multiply
+from crowdfall.engine.kernels.vectors import dot, sum_up
 
 _SMALL: Final = 1e-9
 """Volume below which a stock has no impact of its own."""
@@ -42,11 +36,10 @@ def add_noise(noise, normal, scale, stress, edges):
 @nb.njit(cache=True, error_model="numpy")
 def net_flow(purchases, sales, edges, net):
     """Set net (P, G) to purchases less sales (P, N) by group."""
-    lanes = np.empty(LANES)
     for p in range(net.shape[0]):
         for g in range(net.shape[1]):
             a, b = edges[g], edges[g + 1]
-            net[p, g] = sum_up(purchases[p, a:b], lanes) - sum_up(sales[p, a:b], lanes)
+            net[p, g] = sum_up(purchases[p, a:b]) - sum_up(sales[p, a:b])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -76,12 +69,12 @@ def _solve(static, slope, weight, low, high, target, start):
     A miss below 1e-8 needs no look at the next point: Newton squares it.
     """
     left, right = start - 1.5, start + 1.5
-    parts, rises, lanes = np.empty(len(static)), np.empty(len(static)), np.empty(LANES)
+    parts, rises = np.empty(len(static)), np.empty(len(static))
     f = start
     miss = target
     for _ in range(60):
         _parts(static, slope, weight, low, high, f, parts)
-        miss = sum_up(parts, lanes) - target
+        miss = sum_up(parts) - target
         if abs(miss) < 1e-13 * target:
             break
         if miss > 0.0:
@@ -89,7 +82,7 @@ def _solve(static, slope, weight, low, high, target, start):
         else:
             left = f
         _rises(static, slope, low, high, f, parts, rises)
-        rise = sum_up(rises, lanes)
+        rise = sum_up(rises)
         step = f - miss / rise if rise > 0.0 else 0.5 * (left + right)
         newton = left < step < right
         f = step if newton else 0.5 * (left + right)
@@ -165,7 +158,7 @@ def fill_orders(
     trades nothing. Sets the filled shares (P, N) and the net filled flow by group, net (P, G).
     """
     paths, count = own.shape
-    x, lanes = np.empty(count), np.empty(LANES)
+    x = np.empty(count)
     for p in range(paths):
         for g in range(len(edges) - 1):
             a, b = edges[g], edges[g + 1]
@@ -174,7 +167,7 @@ def fill_orders(
             bottom, top, last = low[p, a:b], high[p, a:b], log_price[p, a:b]
             _reach(x[a:b], last, bottom, top, -1.0, least, sold)
             _reach(x[a:b], last, top, bottom, 1.0, least, bought)
-            net[p, g] = dot(purchases[p, a:b], bought, lanes) - dot(sales[p, a:b], sold, lanes)
+            net[p, g] = dot(purchases[p, a:b], bought) - dot(sales[p, a:b], sold)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -235,13 +228,13 @@ def set_prices(own, slope, loading, moved, market, low, high, edges, first_price
 def index_levels(log_price, base, weight, edges, out):
     """Set out (P, G) to sum(weight x exp(log price) / base) over each group."""
     paths, count = log_price.shape
-    parts, lanes = np.empty(count), np.empty(LANES)
+    parts = np.empty(count)
     for p in range(paths):
         x, first = log_price[p], base[p]
         for i in range(count):
             parts[i] = weight[i] * exp(x[i]) / first[i]
         for g in range(len(edges) - 1):
-            out[p, g] = sum_up(parts[edges[g] : edges[g + 1]], lanes)
+            out[p, g] = sum_up(parts[edges[g] : edges[g + 1]])
 
 
 @nb.njit(cache=True, error_model="numpy")

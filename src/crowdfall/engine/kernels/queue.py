@@ -2,7 +2,9 @@
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
 a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors:
-loops write one array each, for the compiler gives up where many arrays might overlap.
+loops write one array each, for the compiler gives up where many arrays might overlap. Where a line
+is long, picking its stocks out and putting them back costs more than going over the whole group:
+stocks that do not wait have an empty queue and stay as they are.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -10,19 +12,29 @@ loops write one array each, for the compiler gives up where many arrays might ov
 
 from __future__ import annotations
 
+from typing import Final
+
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import LANES, clear, dot
+from crowdfall.engine.kernels.elementary import add, clear, list_flagged
+from crowdfall.engine.kernels.vectors import dot
+
+
+_LONG: Final = 6
+"""A line of more than one in so many of a group's stocks is long."""
 
 
 @nb.njit(cache=True, error_model="numpy")
 def _line(flags, first, last, out):
-    length = 0
+    return out[: list_flagged(flags, first, last, 0, out)]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _all_of(first, last, out):
     for i in range(first, last):
-        out[length] = i
-        length += flags[i]
-    return out[:length]
+        out[i - first] = i
+    return out[: last - first]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -40,6 +52,17 @@ def _pick_free(row, left, held, buys, line, out):
     else:
         for j in range(len(line)):
             out[j] = row[line[j]] * left
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _all_free(row, left, held, buys, out):
+    """Set out to the shares of a whole group that a book may sell."""
+    if buys:
+        for j in range(len(out)):
+            out[j] = row[j] * left - held[j]
+    else:
+        for j in range(len(out)):
+            out[j] = row[j] * left
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -62,10 +85,10 @@ def _cut(queued, free, f, through, allowed, offered, most):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _any(values):
+def _any(values, seen):
     count = 0
     for j in range(len(values)):
-        count += values[j] > 0.0
+        count += (values[j] > 0.0) & seen[j]
     return count > 0
 
 
@@ -92,29 +115,35 @@ def join_queue(
     for p in range(len(queue)):
         clear(queued[p])
         for g in range(len(edges) - 1):
-            line = _line(waiting[p], edges[g], edges[g + 1], lines)
-            n = len(line)
-            if n == 0:
+            a, b = edges[g], edges[g + 1]
+            line = _line(waiting[p], a, b, lines)
+            if len(line) == 0:
                 continue
+            is_long = len(line) * _LONG > b - a
+            if is_long:
+                line = _all_of(a, b, lines)
+            n = len(line)
             through, offered, most = short[0, :n], short[1, :n], short[2, :n]
             mine, free = short[3, :n], short[4, :n]
             _pick(scale[p], line, through)
             clear(offered)
             clear(most)
             for r in range(len(slot)):
-                f, s = share[p, r, g], slot[r]
+                f, s, left = share[p, r, g], slot[r], kept[p, r, g]
                 if not standing[p, r, g]:
                     continue
                 standing[p, r, g] = f > 0.0
                 if f <= 0.0:
                     _cancel(queue[p, r], line)
                     continue
+                part, held = through if capped[r] else whole[:n], held_back[p, max(s, 0)]
+                if is_long:
+                    _all_free(base[p, r, a:b], left, held[a:b], s >= 0, free)
+                    _cut(queue[p, r, a:b], free, f, part, allowed[p, r], offered, most)
+                    continue
                 _pick(queue[p, r], line, mine)
-                _pick_free(
-                    base[p, r], kept[p, r, g], held_back[p, max(s, 0)], s >= 0, line, free
-                )  # fmt: skip
-                _cut(mine, free, f, through if capped[r] else whole[:n], allowed[p, r], offered,
-                     most)  # fmt: skip
+                _pick_free(base[p, r], left, held, s >= 0, line, free)
+                _cut(mine, free, f, part, allowed[p, r], offered, most)
                 _put(mine, line, queue[p, r])
             for j in range(n):
                 i = line[j]
@@ -173,24 +202,46 @@ def _sell(queued, free, part, allowed, amount):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _queue_up(queued, free, rest, most):
+def _queue_up(queued, free, rest, seen, most):
     """Let the rest of new orders join a queue, as far as the book has shares."""
     for j in range(len(queued)):
         wanted = queued[j] + rest[j]
         wanted = wanted if wanted < free[j] else free[j]
-        queued[j] = wanted if wanted > 0.0 else 0.0
+        wanted = wanted if wanted > 0.0 else 0.0
+        queued[j] = wanted if seen[j] else queued[j]
     for j in range(len(queued)):
-        most[j] = queued[j] if queued[j] > most[j] else most[j]
+        rest[j] = queued[j] if seen[j] else 0.0
+    for j in range(len(queued)):
+        most[j] = rest[j] if rest[j] > most[j] else most[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _take(row, left, line, amount, moved):
-    """Take the amounts sold out of a book, and add them to what moved."""
+def _take(row, left, line, amount):
+    """Take the amounts sold out of a book."""
     inverse = 1.0 / left
     for j in range(len(line)):
         row[line[j]] -= amount[j] * inverse
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _take_all(row, left, amount):
+    """Take the amounts sold out of a whole group of a book."""
+    inverse = 1.0 / left
+    for j in range(len(row)):
+        row[j] -= amount[j] * inverse
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _pick_from(values, line, first, out):
     for j in range(len(line)):
-        moved[j] += amount[j]
+        out[j] = values[line[j] - first]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _open(waiting, filled, low, high, out):
+    """Flag stocks with orders that wait or do not fill whole; suspended ones stay as they are."""
+    for i in range(len(out)):
+        out[i] = (waiting[i] | (filled[i] < 1.0)) & (low[i] < high[i])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -204,23 +255,26 @@ def serve_queue(
     this bar's price, takes it off worth (P, R, G); background (P, N) takes the other side.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((10, count)), np.ones(count)
-    open_line, lanes = np.empty(count, np.bool_), np.empty(LANES)
+    lines, picked = np.empty(count + 1, np.int64), np.empty(count + 1, np.int64)
+    short, whole = np.empty((11, count)), np.ones(count)
+    flags, always = np.empty(count, np.bool_), np.ones(count, np.bool_)
     for p in range(len(queue)):
         served[p] = 0.0
-        for i in range(count):
-            open_line[i] = (waiting[p, i] | (filled_new[p, i] < 1.0)) & (low[p, i] < high[p, i])
+        _open(waiting[p], filled_new[p], low[p], high[p], flags)
         for g in range(len(edges) - 1):
-            line = _line(open_line, edges[g], edges[g + 1], lines)
-            n = len(line)
-            if n == 0:
+            a, b = edges[g], edges[g + 1]
+            line = _line(flags, a, b, lines)
+            if len(line) == 0:
                 continue
-            through, new, part, yuan = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
-            moved, most, mine = short[4, :n], short[5, :n], short[6, :n]
-            free, amount, rest = short[7, :n], short[8, :n], short[9, :n]
-            _pick(scale[p], line, through)
-            _pick(filled_new[p], line, new)
-            _pick(filled_queue[p], line, part)
+            is_long = len(line) * _LONG > b - a
+            places = _all_of(a, b, picked) if is_long else line
+            n, seen = len(places), flags[a:b] if is_long else always[: len(line)]
+            through, new, part, moved = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
+            most, free, amount, rest = short[4, :n], short[5, :n], short[6, :n], short[7, :n]
+            yuan, sale = short[9, : len(line)], short[10, : len(line)]
+            _pick(scale[p], places, through)
+            _pick(filled_new[p], places, new)
+            _pick(filled_queue[p], places, part)
             _pick(price[p], line, yuan)
             clear(moved)
             clear(most)
@@ -228,20 +282,31 @@ def serve_queue(
                 f, left, s = share[p, r, g], kept[p, r, g], slot[r]
                 if f <= 0.0 or left <= 0.0:
                     continue
-                _pick(queue[p, r], line, mine)
-                _pick_free(base[p, r], left, held_back[p, max(s, 0)], s >= 0, line, free)
+                held = held_back[p, max(s, 0)]
+                mine = queue[p, r, a:b] if is_long else short[8, :n]
+                if is_long:
+                    _all_free(base[p, r, a:b], left, held[a:b], s >= 0, free)
+                else:
+                    _pick(queue[p, r], line, mine)
+                    _pick_free(base[p, r], left, held, s >= 0, line, free)
                 _unfilled(free, f, through if capped[r] else whole[:n], new, rest)
                 if standing[p, r, g]:  # others have nothing in the queue yet
                     _sell(mine, free, part, allowed[p, r], amount)
-                    _take(base[p, r], left, line, amount, moved)
-                    value = dot(amount, yuan, lanes)
+                    add(amount, moved)
+                    if is_long:
+                        _take_all(base[p, r, a:b], left, amount)
+                        _pick_from(amount, line, a, sale)
+                    else:
+                        _take(base[p, r], left, line, amount)
+                    value = dot(sale if is_long else amount, yuan)
                     sold[p, r, g] += value
                     served[p, r, g] = value
                     if worth[p, r, g] >= 0.0:
                         worth[p, r, g] = max(0.0, worth[p, r, g] - value)
-                _queue_up(mine, free, rest, most)
-                _put(mine, line, queue[p, r])
-                standing[p, r, g] = _any(mine)
+                _queue_up(mine, free, rest, seen, most)
+                standing[p, r, g] = _any(mine, seen)
+                if not is_long:
+                    _put(mine, line, queue[p, r])
             for j in range(n):
-                waiting[p, line[j]] |= most[j] > 0.0
-                background[p, line[j]] += moved[j]
+                waiting[p, places[j]] |= most[j] > 0.0
+                background[p, places[j]] += moved[j]
