@@ -20,7 +20,6 @@ import numpy as np
 from crowdfall.engine.kernels.elementary import add, clear, list_flagged
 from crowdfall.engine.kernels.vectors import dot
 
-
 _LONG: Final = 6
 """A line of more than one in so many of a group's stocks is long."""
 

@@ -41,9 +41,7 @@ def _load(builder, array, first):
 def _load_some(builder, array, first, mask):
     """Load the flagged numbers from ``first`` on, zeros for the others: they are not touched."""
     kind = ir.FunctionType(_VECTOR, [_VECTOR.as_pointer(), _INDEX, _MASK, _VECTOR])
-    load = cgutils.get_or_insert_function(
-        builder.module, kind, f"llvm.masked.load.v{LANES}f64.p0"
-    )
+    load = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.v{LANES}f64.p0")
     return builder.call(
         load, [_pointer(builder, array, first), ir.Constant(_INDEX, 8), mask, _zeros()]
     )
@@ -52,9 +50,7 @@ def _load_some(builder, array, first, mask):
 def _below(builder, count):
     """Return the mask of the lanes below ``count``."""
     wide = ir.VectorType(_WHOLE, LANES)
-    one = builder.insert_element(
-        ir.Constant(wide, ir.Undefined), count, ir.Constant(_INDEX, 0)
-    )
+    one = builder.insert_element(ir.Constant(wide, ir.Undefined), count, ir.Constant(_INDEX, 0))
     same = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
     all_of_it = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), same)
     return builder.icmp_signed("<", ir.Constant(wide, list(range(LANES))), all_of_it)
