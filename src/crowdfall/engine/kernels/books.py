@@ -126,9 +126,9 @@ def _ration(ordered, price, locked, limit, sales, scale):
         yuan = funds[i] * price[i]
         through = limit[i] / max(yuan, 1e-300)
         through = through if through < 1.0 else 1.0
-        scale[i] = 0.0 if locked[i] | (yuan <= 0.0) else through
-    for i in range(len(scale)):
-        sales[i] = (others[i] + funds[i] * scale[i]) * price[i]
+        through = 0.0 if locked[i] | (yuan <= 0.0) else through
+        scale[i] = through
+        sales[i] = (others[i] + funds[i] * through) * price[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -147,12 +147,12 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
             out = purchases[p, a:b]
             if amount > 0.0:
                 part = weight[p, a:b]
-                whole = dot(float_shares[a:b], price[p, a:b])
-                multiply(float_shares[a:b], price[p, a:b], part)
+                many, yuan = float_shares[a:b], price[p, a:b]
+                whole = dot(many, yuan)
                 for i in range(len(part)):
-                    part[i] /= whole
-                for i in range(len(out)):
-                    out[i] = amount * part[i]
+                    one = many[i] * yuan[i] / whole
+                    part[i] = one
+                    out[i] = amount * one
             else:
                 clear(out)
 
