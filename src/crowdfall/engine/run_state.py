@@ -34,6 +34,20 @@ from crowdfall.sums import most_of_last, over_books, over_last
 from crowdfall.types import Float64, Int64
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hedges:
+    """What books close of their hedges with, the same for wanted and for filled sales of a bar.
+
+    ``short`` (P, R, U): yuan at the last price; (P, R): largest ``share`` of a group ordered, sales
+    ``ordered``, and what a queue ``served`` of the stock in the bar before.
+    """
+
+    short: Float64
+    share: Float64
+    ordered: Float64
+    served: Float64
+
+
 @dataclass(kw_only=True)
 class Run:
     """A block: its setting, state, ledger, participants and the day's sums."""
@@ -93,21 +107,29 @@ class Run:
         )  # fmt: skip
         prices.level[:, MICROCAP] *= prices.close_level[:, MICROCAP]
 
-    def hedge_closing(self, sold: Float64, wanted: Float64, orders: Book) -> Float64:
+    def hedges(self, orders: Book) -> Hedges:
+        """Return what the closing of hedges in this bar starts from, whatever fills."""
+        ledger = self.ledger
+        points = by_book(self.futures, ledger, self.futures.points)
+        return Hedges(
+            short=np.maximum(-ledger.units, 0.0) * points,
+            share=most_of_last(orders.share),
+            ordered=over_last(self.scratch.wanted),
+            served=over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0),
+        )
+
+    def hedge_closing(self, sold: Float64, hedges: Hedges, orders: Book) -> Float64:
         """Return futures bought back with stock sales, yuan at the last price (P, R, U).
 
         A hedged book closes the same share of its short as it sells of its stock; part of it
         follows what it wanted to sell: futures are liquid, locked stocks are not. What a queue
         sold in the bar before is followed now.
         """
-        follow, ledger = orders.follow_wanted, self.ledger
-        ordered = over_last(wanted)
+        follow, ordered = orders.follow_wanted, hedges.ordered
         filled = np.where(ordered > 0.0, over_last(sold) / np.maximum(ordered, 1.0), 0.0)
-        share = most_of_last(orders.share) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
-        served = over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0)
-        share = np.minimum(share + served, 1.0)
-        short = np.maximum(-ledger.units, 0.0) * by_book(self.futures, ledger, self.futures.points)
-        return np.asarray(short * (share * ledger.hedged)[:, :, None])
+        share = hedges.share * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
+        share = np.minimum(share + hedges.served, 1.0)
+        return np.asarray(hedges.short * (share * self.ledger.hedged)[:, :, None])
 
     def rescue_orders(self, orders: Book) -> Float64 | None:
         """Return what the national team orders by group, yuan (P, G); None without an order."""
