@@ -44,6 +44,20 @@ class Member:
     """Rows among the stock books, where its books are such."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hedges:
+    """What books close of their hedges with, the same for wanted and for filled sales of a bar.
+
+    ``short`` (P, R, U): yuan at the last price; (P, R): largest ``share`` of a group ordered, sales
+    ``ordered``, and what a queue ``served`` of the stock in the bar before.
+    """
+
+    short: Float64
+    share: Float64
+    ordered: Float64
+    served: Float64
+
+
 @dataclass(kw_only=True)
 class Book:
     """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U).
@@ -60,6 +74,8 @@ class Book:
     compelled: Float64
     allowed: Float64
     stocks: Float64 | None = None
+    hedges: Hedges | None = None
+    """Once asked for; a bar's orders don't change what it says."""
 
 
 def participants(scenario: Scenario) -> list[tuple[str, Participant]]:

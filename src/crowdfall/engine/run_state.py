@@ -8,7 +8,7 @@ import numpy as np
 
 from crowdfall.agents.protocol import Account
 from crowdfall.engine import kernels
-from crowdfall.engine.crowd import Book, Member, first_rows, gather
+from crowdfall.engine.crowd import Book, Hedges, Member, first_rows, gather
 from crowdfall.engine.futures import (
     by_book,
     hedge_short,
@@ -32,20 +32,6 @@ from crowdfall.engine.witness import Witness
 from crowdfall.scenarios.schema import Scenario
 from crowdfall.sums import most_of_last, over_books, over_last
 from crowdfall.types import Float64, Int64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hedges:
-    """What books close of their hedges with, the same for wanted and for filled sales of a bar.
-
-    ``short`` (P, R, U): yuan at the last price; (P, R): largest ``share`` of a group ordered, sales
-    ``ordered``, and what a queue ``served`` of the stock in the bar before.
-    """
-
-    short: Float64
-    share: Float64
-    ordered: Float64
-    served: Float64
 
 
 @dataclass(kw_only=True)
@@ -107,8 +93,7 @@ class Run:
         )  # fmt: skip
         prices.level[:, MICROCAP] *= prices.close_level[:, MICROCAP]
 
-    def hedges(self, orders: Book) -> Hedges:
-        """Return what the closing of hedges in this bar starts from, whatever fills."""
+    def _hedges(self, orders: Book) -> Hedges:
         ledger = self.ledger
         points = by_book(self.futures, ledger, self.futures.points)
         return Hedges(
@@ -118,13 +103,16 @@ class Run:
             served=over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0),
         )
 
-    def hedge_closing(self, sold: Float64, hedges: Hedges, orders: Book) -> Float64:
+    def hedge_closing(self, sold: Float64, orders: Book) -> Float64:
         """Return futures bought back with stock sales, yuan at the last price (P, R, U).
 
         A hedged book closes the same share of its short as it sells of its stock; part of it
         follows what it wanted to sell: futures are liquid, locked stocks are not. What a queue
         sold in the bar before is followed now.
         """
+        if orders.hedges is None:
+            orders.hedges = self._hedges(orders)
+        hedges = orders.hedges
         follow, ordered = orders.follow_wanted, hedges.ordered
         filled = np.where(ordered > 0.0, over_last(sold) / np.maximum(ordered, 1.0), 0.0)
         share = hedges.share * (follow + (1.0 - follow) * np.minimum(filled, 1.0))

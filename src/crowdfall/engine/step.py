@@ -28,7 +28,7 @@ from crowdfall.engine.margin import answer_calls
 from crowdfall.engine.policies import costs_in_force, in_force, restrict
 from crowdfall.engine.propagation import keep_parts
 from crowdfall.engine.random import normals
-from crowdfall.engine.run_state import Hedges, Run
+from crowdfall.engine.run_state import Run
 from crowdfall.engine.stages import book_stocks, fill_stocks, order_stocks
 from crowdfall.engine.styles import move_styles, try_styles
 from crowdfall.engine.targets import draw_bars
@@ -44,10 +44,9 @@ def step(run: Run, day: int, bar: int) -> None:
     set_depth(run.prices, run.setting)
     orders = collect_orders(run, day, bar)
     draw_noise(run, day, bar)
-    hedges = run.hedges(orders)
-    first_prices(run, orders, hedges, day, bar)
+    first_prices(run, orders, day, bar)
     fill_stocks(run, orders, run.scratch.dislocation + run.prices.group, bar)
-    final_prices(run, orders, hedges, day, bar)
+    final_prices(run, orders, day, bar)
     book(run, orders, day, bar)
     observe(run, bar)
 
@@ -121,11 +120,11 @@ def draw_noise(run: Run, day: int, bar: int) -> None:
         prices.group += noise * daily * np.sqrt(setting.dt)
 
 
-def first_prices(run: Run, orders: Book, hedges: Hedges, day: int, bar: int) -> None:
+def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move the dislocation tentatively with wanted flows and find the factors."""
     scratch = run.scratch
     net = scratch.wanted_net(run.setting)
-    closing = run.hedge_closing(scratch.wanted, hedges, orders)
+    closing = run.hedge_closing(scratch.wanted, orders)
     flow = over_books(orders.futures + closing)
     fast, slow = dislocate(run.prices, run.setting, net, flow, run.rescue_orders(orders))
     scratch.dislocation = fast + slow + run.prices.expected
@@ -134,10 +133,10 @@ def first_prices(run: Run, orders: Book, hedges: Hedges, day: int, bar: int) -> 
     find_factors(run, day, bar, first=True)
 
 
-def final_prices(run: Run, orders: Book, hedges: Hedges, day: int, bar: int) -> None:
+def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move the dislocation with filled flows, add the stocks' own impact, set prices."""
     scratch, prices, setting = run.scratch, run.prices, run.setting
-    orders.futures += run.hedge_closing(scratch.filled, hedges, orders)
+    orders.futures += run.hedge_closing(scratch.filled, orders)
     flow = over_books(orders.futures)
     settle(prices, setting, scratch.net, flow, run.rescue_filled(orders))
     keep_parts(prices, setting)

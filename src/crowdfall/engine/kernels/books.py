@@ -20,7 +20,7 @@ import numba as nb
 import numpy as np
 
 from crowdfall.engine.kernels.elementary import clear, list_flagged, multiply
-from crowdfall.engine.kernels.vectors import dot
+from crowdfall.engine.kernels.vectors import add_four, dot, dots
 
 _MOST: Final = 0.999
 """Share of a book sold at once beyond which every stock is written: little would be kept."""
@@ -59,10 +59,13 @@ def _add_rows(rows, a, b, line, factor, out):
     """
     whole = len(line) // 4 * 4
     for j in range(0, whole, 4):
-        x, y = rows[line[j], a:b], rows[line[j + 1], a:b]
-        z, w = rows[line[j + 2], a:b], rows[line[j + 3], a:b]
+        four = (line[j], line[j + 1], line[j + 2], line[j + 3])
         c, d, e, f = factor[j], factor[j + 1], factor[j + 2], factor[j + 3]
-        for i in range(len(out)):
+        n = min(j + 4, len(line) - 4)
+        ahead = (line[n], line[n + 1], line[n + 2], line[n + 3])
+        done = add_four(rows, four, (c, d, e, f), ahead, a, out)
+        x, y, z, w = rows[four[0], a:b], rows[four[1], a:b], rows[four[2], a:b], rows[four[3], a:b]
+        for i in range(done, len(out)):
             out[i] += (c * x[i] + d * y[i]) + (e * z[i] + f * w[i])
     for j in range(whole, len(line)):
         x, c = rows[line[j], a:b], factor[j]
@@ -297,7 +300,7 @@ def book_sales(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, filling = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    through = np.empty((2, count))
+    through, line = np.empty((2, count)), np.empty(len(slot) + 1, np.int64)
     for p in range(len(base)):
         for k in range(2):
             for i in range(count):
@@ -305,28 +308,38 @@ def book_sales(
             _look(through[k], price[p], ordered[p, k], edges, odd[k], missing[k], yuan[k],
                   counts[k], filling[k])  # fmt: skip
             _add_product(ordered[p, k], through[k], background[p])
-        for r in range(len(slot)):
-            k, s = 1 if capped[r] else 0, slot[r]
-            for g in range(groups):
+        for g in range(groups):
+            a, b, many = edges[g], edges[g + 1], 0
+            for r in range(len(slot)):
                 f, left = share[p, r, g], kept[p, r, g]
                 sold[p, r, g] = 0.0
                 worth[p, r, g] = -1.0
                 if f <= 0.0 or left <= 0.0:
                     continue
-                a, b = edges[g], edges[g + 1]
-                row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
-                new, few = s >= 0 and fresh[p, s, g], counts[k, g]
-                if few < 0 or new or f > _MOST:
+                k, s = 1 if capped[r] else 0, slot[r]
+                new = s >= 0 and fresh[p, s, g]
+                if counts[k, g] < 0 or new or f > _MOST:
+                    row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
                     sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b])
                     _write(row, left, held, new, f, through[k, a:b])
-                    continue
-                line, lost = odd[k, a : a + few], yuan[k, a : a + few]
-                value = dot(row, price[p, a:b])
-                gone = value - _raise(row, line, missing[k, a : a + few], lost, f / (1.0 - f))
-                gone = max(0.0, f * gone)
-                sold[p, r, g] = left * gone
-                worth[p, r, g] = left * (value - gone)
-                kept[p, r, g] = left * (1.0 - f)
+                else:
+                    line[many] = r
+                    many += 1
+            for j in range(0, many, 2):
+                last = many - 1
+                two = (line[j], line[min(j + 1, last)])
+                ahead = (line[min(j + 2, last)], line[min(j + 3, last)])
+                values = dots(base[p], two, ahead, a, price[p, a:b])
+                for m in range(min(2, many - j)):
+                    r, value = two[m], values[m]
+                    k, f, left = 1 if capped[r] else 0, share[p, r, g], kept[p, r, g]
+                    few = odd[k, a : a + counts[k, g]]
+                    here, lost = missing[k, a : a + len(few)], yuan[k, a : a + len(few)]
+                    gone = _raise(base[p, r, a:b], few, here, lost, f / (1.0 - f))
+                    gone = max(0.0, f * (value - gone))
+                    sold[p, r, g] = left * gone
+                    worth[p, r, g] = left * (value - gone)
+                    kept[p, r, g] = left * (1.0 - f)
 
 
 @nb.njit(cache=True, error_model="numpy")
