@@ -18,7 +18,7 @@ import numba as nb
 import numpy as np
 
 from crowdfall.engine.kernels.elementary import clear, list_flagged
-from crowdfall.engine.kernels.vectors import dot
+from crowdfall.engine.kernels.vectors import dot, fetch
 
 _LONG: Final = 6
 """A line of more than one in so many of a group's stocks is long."""
@@ -83,6 +83,7 @@ def join_queue(
     """
     count = queue.shape[2]
     lines, short = np.empty(count + 1, np.int64), np.empty((6, count))
+    ours = np.empty(len(slot), np.int64)
     whole, nothing = np.ones(count), np.zeros(count)
     for p in range(len(queue)):
         clear(queued[p])
@@ -100,16 +101,23 @@ def join_queue(
             _pick(scale[p], line, through)
             clear(offered)
             clear(most)
+            many = 0
             for r in range(len(slot)):
+                if standing[p, r, g]:
+                    standing[p, r, g] = share[p, r, g] > 0.0
+                    if standing[p, r, g]:
+                        ours[many] = r
+                        many += 1
+                    else:
+                        _cancel(queue[p, r], line)
+            for m in range(many):
+                r = ours[m]
                 f, s, left = share[p, r, g], slot[r], kept[p, r, g]
-                if not standing[p, r, g]:
-                    continue
-                standing[p, r, g] = f > 0.0
-                if f <= 0.0:
-                    _cancel(queue[p, r], line)
-                    continue
                 part = through if capped[r] else whole[:n]
                 if is_long:
+                    ahead = ours[min(m + 1, many - 1)]
+                    fetch(base[p], ahead, a, b)
+                    fetch(queue[p], ahead, a, b)
                     held = held_back[p, s, a:b] if s >= 0 else nothing[:n]
                     _cut(base[p, r, a:b], left, held, queue[p, r, a:b], f, part, allowed[p, r],
                          offered, most)  # fmt: skip
@@ -226,6 +234,7 @@ def serve_queue(
     lines, picked = np.empty(count + 1, np.int64), np.empty(count + 1, np.int64)
     short, whole, nothing = np.empty((11, count)), np.ones(count), np.zeros(count)
     flags, always = np.empty(count, np.bool_), np.ones(count, np.bool_)
+    ours = np.empty(len(slot), np.int64)
     for p in range(len(queue)):
         served[p] = 0.0
         _open(waiting[p], filled_new[p], low[p], high[p], flags)
@@ -246,13 +255,20 @@ def serve_queue(
             _pick(price[p], line, yuan)
             clear(moved)
             clear(most)
+            many = 0
             for r in range(len(slot)):
+                if share[p, r, g] > 0.0 and kept[p, r, g] > 0.0:
+                    ours[many] = r
+                    many += 1
+            for m in range(many):
+                r = ours[m]
                 f, left, s = share[p, r, g], kept[p, r, g], slot[r]
-                if f <= 0.0 or left <= 0.0:
-                    continue
                 let = through if capped[r] else whole[:n]
                 held = nothing[:n]
                 if is_long:
+                    ahead = ours[min(m + 1, many - 1)]
+                    fetch(base[p], ahead, a, b)
+                    fetch(queue[p], ahead, a, b)
                     row, mine = base[p, r, a:b], queue[p, r, a:b]
                     held = held_back[p, s, a:b] if s >= 0 else held
                 else:

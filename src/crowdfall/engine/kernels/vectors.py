@@ -216,7 +216,23 @@ def _add_four(_context, rows, places, factors, ahead, first, out):
     return types.int64(rows, places, factors, ahead, first, out), generate
 
 
+def _fetch_piece(_context, rows, place, first, last):
+    """Ask for rows[place, first:last], to have it at hand when its turn comes."""
+
+    def generate(context, builder, _signature, values):
+        (piece,) = _pieces(context, builder, rows, values[0], [values[1]], values[2])
+        count = builder.sub(values[3], values[2])
+        with cgutils.for_range_slice(
+            builder, ir.Constant(_WHOLE, 0), count, ir.Constant(_WHOLE, _OF_A_LINE), intp=_WHOLE
+        ) as (at, _):
+            _fetch(builder, piece, at, _OF_A_LINE)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.int64, types.int64, types.int64), generate
+
+
 dot: Any = intrinsic(_dot)
 sum_up: Any = intrinsic(_sum)
 dots: Any = intrinsic(_dots)
 add_four: Any = intrinsic(_add_four)
+fetch: Any = intrinsic(_fetch_piece)
