@@ -36,15 +36,34 @@ def _value(row, left, known, price):
 
 
 @nb.njit(cache=True, error_model="numpy")
+def _sum_unknown(base, kept, worth, price, a, b, g, rows, line):
+    """Sum the stock of ``rows`` in a group where nobody has yet, two books at a time."""
+    many = 0
+    for r in rows:
+        if worth[r, g] < 0.0:
+            worth[r, g] = 0.0
+            if kept[r, g] > 0.0:
+                line[many] = r
+                many += 1
+    last = many - 1
+    for j in range(0, many, 2):
+        two = (line[j], line[min(j + 1, last)])
+        ahead = (line[min(j + 2, last)], line[min(j + 3, last)])
+        one, other = dots(base, two, ahead, a, price[a:b])
+        worth[two[0], g] = kept[two[0], g] * one
+        worth[two[1], g] = kept[two[1], g] * other
+
+
+@nb.njit(cache=True, error_model="numpy")
 def group_values(base, kept, worth, held_back, fresh, slot, price, edges, rows, held, sellable):
     """Set held and sellable (P, R, G) to the value of the stock of ``rows``, less T+1."""
+    line = np.empty(len(slot) + 1, np.int64)
     for p in range(len(base)):
-        for r in rows:
-            s = slot[r]
-            for g in range(len(edges) - 1):
-                a, b = edges[g], edges[g + 1]
-                value = _value(base[p, r, a:b], kept[p, r, g], worth[p, r, g], price[p, a:b])
-                worth[p, r, g] = value
+        for g in range(len(edges) - 1):
+            a, b = edges[g], edges[g + 1]
+            _sum_unknown(base[p], kept[p], worth[p], price[p], a, b, g, rows, line)
+            for r in rows:
+                s, value = slot[r], worth[p, r, g]
                 held[p, r, g] = value
                 if s >= 0 and fresh[p, s, g]:
                     value = max(0.0, value - dot(held_back[p, s, a:b], price[p, a:b]))
