@@ -12,12 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crowdfall.engine import kernels
-from crowdfall.engine.crowd import Book
-from crowdfall.engine.ledger import Ledger
-from crowdfall.engine.scratch import Scratch
 from crowdfall.engine.setting import Setting
-from crowdfall.engine.state import Prices
 from crowdfall.types import Bool, Float64
 
 
@@ -51,32 +46,3 @@ class Queue:
             queued=np.zeros(flat),
             filled=np.zeros(flat),
         )
-
-    def join(
-        self, orders: Book, ledger: Ledger, prices: Prices, scratch: Scratch, setting: Setting
-    ) -> None:
-        """Add the queues to the sale orders of this bar."""
-        kernels.join_queue(
-            self.shares, self.standing, self.waiting, ledger.base, ledger.kept, ledger.held_back,
-            ledger.slot, prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
-            orders.allowed, prices.low, prices.high, scratch.sales, self.queued,
-        )  # fmt: skip
-
-    def part(self, scratch: Scratch) -> None:
-        """Part the fills of each stock between its queue and new orders."""
-        kernels.share_fills(
-            scratch.sales, self.queued, scratch.filled_sales, self.early, self.filled,
-            scratch.filled_new,
-        )  # fmt: skip
-
-    def serve(
-        self, orders: Book, ledger: Ledger, prices: Prices, scratch: Scratch, setting: Setting
-    ) -> None:
-        """Book what of the queues fills; queue what of the new orders did not."""
-        kernels.serve_queue(
-            self.shares, self.standing, self.waiting, ledger.base, ledger.kept, ledger.worth,
-            ledger.held_back, ledger.slot, prices.price, setting.edges, orders.share,
-            ledger.capped, scratch.scale, orders.allowed, prices.low, prices.high,
-            self.queued, self.filled, scratch.filled_new, ledger.background, scratch.sold,
-            scratch.served,
-        )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import log
+from crowdfall.engine.kernels.elementary import list_flagged, log
 from crowdfall.types import Float64, UInt32
 
 STREAMS: Final = {
@@ -74,21 +74,27 @@ def _central(u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _inverse_normal(u):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if _TAIL <= u <= 1.0 - _TAIL:
-        return _central(u)
-    tail = u if u < 0.5 else 1.0 - u
-    q = np.sqrt(-2.0 * log(tail))
-    top = -7.784894002430293e-03 * q - 3.223964580411365e-01
-    top = top * q - 2.400758277161838e00
-    top = top * q - 2.549732539343734e00
-    top = top * q + 4.374664141464968e00
-    top = top * q + 2.938163982698783e00
-    low = 7.784695709041462e-03 * q + 3.224671290700398e-01
-    low = low * q + 2.445134137142996e00
-    low = low * q + 3.754408661907416e00
-    x = top / (low * q + 1.0)
-    return x if u < 0.5 else -x
+def _mend_tails(unit, tails, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Set out[tails] to the normals of unit[tails], which lie in the tails."""
+    short = np.empty(len(tails))
+    for j in range(len(tails)):
+        short[j] = unit[tails[j]]
+    for j in range(len(short)):
+        u = short[j]
+        tail = u if u < 0.5 else 1.0 - u
+        q = np.sqrt(-2.0 * log(tail))
+        top = -7.784894002430293e-03 * q - 3.223964580411365e-01
+        top = top * q - 2.400758277161838e00
+        top = top * q - 2.549732539343734e00
+        top = top * q + 4.374664141464968e00
+        top = top * q + 2.938163982698783e00
+        low = 7.784695709041462e-03 * q + 3.224671290700398e-01
+        low = low * q + 2.445134137142996e00
+        low = low * q + 3.754408661907416e00
+        x = top / (low * q + 1.0)
+        short[j] = x if u < 0.5 else -x
+    for j in range(len(tails)):
+        out[tails[j]] = short[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -103,35 +109,29 @@ def _draw(words, first, step, path, stream, key):  # type: ignore[no-untyped-def
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _transform(words, normal, unit, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Set out (B,) to uniforms or normals. Nearly all are central: tails are mended after."""
-    for b in range(len(out)):
-        unit[b] = (np.float64(words[b]) + 0.5) * 2.3283064365386963e-10
-    if not normal:
-        for b in range(len(out)):
-            out[b] = unit[b]
-        return
-    for b in range(len(out)):
-        out[b] = _central(unit[b])
-    for b in range(len(out)):
-        if unit[b] < _TAIL or unit[b] > 1.0 - _TAIL:
-            out[b] = _inverse_normal(unit[b])
+def _to_normals(unit, flags, tails, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Set out to the normals of uniforms. Nearly all are central: tails are mended after."""
+    for i in range(len(out)):
+        out[i] = _central(unit[i])
+        flags[i] = (unit[i] < _TAIL) | (unit[i] > 1.0 - _TAIL)
+    _mend_tails(unit, tails[: list_flagged(flags, 0, len(out), 0, tails)], out)
 
 
 @nb.njit(cache=True, error_model="numpy")
 def _fill(out, key, stream, first_path, step, normal):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     paths, count = out.shape
-    words = np.empty((4, _CHUNK), np.uint32)
-    unit, drawn = np.empty(_CHUNK), np.empty(_CHUNK)
+    words, unit = np.empty((4, _CHUNK), np.uint32), np.empty(count)
+    flags, tails = np.empty(count, np.bool_), np.empty(count + 1, np.int64)
     for p in range(paths):
-        row = out[p]
+        row = unit if normal else out[p]
         for first in range(0, (count + 3) // 4, _CHUNK):
             _draw(words, first, np.uint32(step), np.uint32(first_path + p), stream, key)
             for k in range(4):
-                _transform(words[k], normal, unit, drawn)
                 start = 4 * first + k
                 for b in range(min(_CHUNK, (count - start + 3) // 4)):
-                    row[start + 4 * b] = drawn[b]
+                    row[start + 4 * b] = (np.float64(words[k, b]) + 0.5) * 2.3283064365386963e-10
+        if normal:
+            _to_normals(unit, flags, tails, out[p])
 
 
 def key_of(seed: int) -> UInt32:

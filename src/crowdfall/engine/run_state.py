@@ -8,7 +8,7 @@ import numpy as np
 
 from crowdfall.agents.protocol import Account
 from crowdfall.engine import kernels
-from crowdfall.engine.crowd import Book, Member, first_rows, gather
+from crowdfall.engine.crowd import Book, Hedges, Member, first_rows, gather
 from crowdfall.engine.futures import (
     by_book,
     hedge_short,
@@ -93,21 +93,31 @@ class Run:
         )  # fmt: skip
         prices.level[:, MICROCAP] *= prices.close_level[:, MICROCAP]
 
-    def hedge_closing(self, sold: Float64, wanted: Float64, orders: Book) -> Float64:
+    def _hedges(self, orders: Book) -> Hedges:
+        ledger = self.ledger
+        points = by_book(self.futures, ledger, self.futures.points)
+        return Hedges(
+            short=np.maximum(-ledger.units, 0.0) * points,
+            share=most_of_last(orders.share),
+            ordered=over_last(self.scratch.wanted),
+            served=over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0),
+        )
+
+    def hedge_closing(self, sold: Float64, orders: Book) -> Float64:
         """Return futures bought back with stock sales, yuan at the last price (P, R, U).
 
         A hedged book closes the same share of its short as it sells of its stock; part of it
         follows what it wanted to sell: futures are liquid, locked stocks are not. What a queue
         sold in the bar before is followed now.
         """
-        follow, ledger = orders.follow_wanted, self.ledger
-        ordered = over_last(wanted)
+        if orders.hedges is None:
+            orders.hedges = self._hedges(orders)
+        hedges = orders.hedges
+        follow, ordered = orders.follow_wanted, hedges.ordered
         filled = np.where(ordered > 0.0, over_last(sold) / np.maximum(ordered, 1.0), 0.0)
-        share = most_of_last(orders.share) * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
-        served = over_last(self.scratch.served) / np.maximum(ledger.stock_value, 1.0)
-        share = np.minimum(share + served, 1.0)
-        short = np.maximum(-ledger.units, 0.0) * by_book(self.futures, ledger, self.futures.points)
-        return np.asarray(short * (share * ledger.hedged)[:, :, None])
+        share = hedges.share * (follow + (1.0 - follow) * np.minimum(filled, 1.0))
+        share = np.minimum(share + hedges.served, 1.0)
+        return np.asarray(hedges.short * (share * self.ledger.hedged)[:, :, None])
 
     def rescue_orders(self, orders: Book) -> Float64 | None:
         """Return what the national team orders by group, yuan (P, G); None without an order."""

@@ -8,9 +8,7 @@ import numpy as np
 
 from crowdfall.engine import kernels
 from crowdfall.engine.crowd import Book
-from crowdfall.engine.ledger import Ledger
 from crowdfall.engine.setting import Setting
-from crowdfall.engine.state import Prices
 from crowdfall.sums import over_last
 from crowdfall.types import Float64
 
@@ -58,20 +56,6 @@ class Scratch:
                 name: np.zeros(by_book) for name in ("wanted", "filled", "sold", "served", "bought")
             },
         )
-
-    def collect(self, orders: Book, ledger: Ledger, prices: Prices, setting: Setting) -> None:
-        """Add up the orders of all books by stock."""
-        stocks = setting.market.stocks
-        limit = setting.scenario.noise.participation * stocks.adv * setting.dt
-        kernels.collect_sales(
-            ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
-            prices.price, setting.edges, orders.share, ledger.capped, prices.locked, limit,
-            self.sales, self.scale, self.wanted, self.ordered,
-        )  # fmt: skip
-        kernels.spread_purchases(
-            orders.buy, setting.float_shares, prices.price, setting.edges, self.weight,
-            self.purchases,
-        )  # fmt: skip
 
     def wanted_net(self, setting: Setting) -> Float64:
         """Return the net flow by group if all orders let through were filled, (P, G)."""

@@ -4,7 +4,7 @@
 2. ``collect_orders``: every participant sees the last bar and decides; bans are applied.
 3. ``draw_noise``: stocks' own noise and group noise move.
 4. ``first_prices``: tentative dislocation with all wanted flows; factors solved or read.
-5. ``fill``: orders fill as far as price limits allow.
+5. ``fill_stocks``: orders fill as far as price limits allow.
 6. ``final_prices``: dislocation again with filled flows; factors solved or read; prices set.
 7. ``book``: shares, cash and costs move; hedges follow the sales; futures trade; basis moves.
 8. ``observe``: group returns, locked stocks, belief in a rescue.
@@ -29,6 +29,7 @@ from crowdfall.engine.policies import costs_in_force, in_force, restrict
 from crowdfall.engine.propagation import keep_parts
 from crowdfall.engine.random import normals
 from crowdfall.engine.run_state import Run
+from crowdfall.engine.stages import book_stocks, fill_stocks, order_stocks
 from crowdfall.engine.styles import move_styles, try_styles
 from crowdfall.engine.targets import draw_bars
 from crowdfall.errors import RunError
@@ -44,7 +45,7 @@ def step(run: Run, day: int, bar: int) -> None:
     orders = collect_orders(run, day, bar)
     draw_noise(run, day, bar)
     first_prices(run, orders, day, bar)
-    fill(run, orders)
+    fill_stocks(run, orders, run.scratch.dislocation + run.prices.group, bar)
     final_prices(run, orders, day, bar)
     book(run, orders, day, bar)
     observe(run, bar)
@@ -69,9 +70,7 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
             enter(orders, member, decision, ledger.sellable[:, member.rows])
     answer_calls(run, orders, bar)
     restrict(run, orders, day, bar)
-    run.scratch.collect(orders, ledger, prices, setting)
-    if run.queue is not None:
-        run.queue.join(orders, ledger, prices, run.scratch, setting)
+    order_stocks(run, orders, bar)
     stock_books.join(run, orders)
     return orders
 
@@ -125,7 +124,7 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move the dislocation tentatively with wanted flows and find the factors."""
     scratch = run.scratch
     net = scratch.wanted_net(run.setting)
-    closing = run.hedge_closing(scratch.wanted, scratch.wanted, orders)
+    closing = run.hedge_closing(scratch.wanted, orders)
     flow = over_books(orders.futures + closing)
     fast, slow = dislocate(run.prices, run.setting, net, flow, run.rescue_orders(orders))
     scratch.dislocation = fast + slow + run.prices.expected
@@ -134,32 +133,10 @@ def first_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     find_factors(run, day, bar, first=True)
 
 
-def fill(run: Run, orders: Book) -> None:
-    """Fill orders up to the limits; measure what every book sold, at the last price."""
-    scratch, prices, setting = run.scratch, run.prices, run.setting
-    moved = scratch.dislocation + prices.group
-    kernels.fill_orders(
-        scratch.own, setting.slope, prices.loading, moved, prices.market, prices.log_price,
-        prices.low, prices.high, setting.edges, setting.scenario.impact.locked_fill,
-        scratch.sales, scratch.purchases, scratch.filled_sales, scratch.filled_purchases,
-        scratch.net,
-    )  # fmt: skip
-    if run.queue is None:
-        scratch.filled_new = scratch.filled_sales
-    else:
-        run.queue.part(scratch)
-    ledger = run.ledger
-    kernels.filled_by_book(
-        ledger.base, ledger.kept, ledger.held_back, ledger.fresh, ledger.slot, prices.price,
-        setting.edges, orders.share, ledger.capped, scratch.scale, scratch.filled_new,
-        scratch.ordered, scratch.wanted, scratch.filled,
-    )  # fmt: skip
-
-
 def final_prices(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move the dislocation with filled flows, add the stocks' own impact, set prices."""
     scratch, prices, setting = run.scratch, run.prices, run.setting
-    orders.futures += run.hedge_closing(scratch.filled, scratch.wanted, orders)
+    orders.futures += run.hedge_closing(scratch.filled, orders)
     flow = over_books(orders.futures)
     settle(prices, setting, scratch.net, flow, run.rescue_filled(orders))
     keep_parts(prices, setting)
@@ -217,18 +194,7 @@ def check_pin(run: Run, day: int, bar: int) -> None:
 def book(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move shares, cash and futures; the basis answers the flow."""
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
-    kernels.book_sales(
-        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
-        run.prices.price, setting.edges, orders.share, ledger.capped, scratch.scale,
-        scratch.filled_new, scratch.ordered, ledger.background, scratch.sold,
-    )  # fmt: skip
-    kernels.book_purchases(
-        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
-        run.prices.price, setting.edges, orders.buy, scratch.weight, scratch.filled_purchases,
-        ledger.background, scratch.bought,
-    )  # fmt: skip
-    if run.queue is not None:
-        run.queue.serve(orders, ledger, run.prices, scratch, setting)
+    book_stocks(run, orders, bar)
     stock_books.book(run, orders)
     costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)

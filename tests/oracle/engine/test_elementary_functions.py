@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from crowdfall.engine.kernels import elementary
-from crowdfall.engine.kernels.elementary import LANES, add, clear, dot, multiply, sum_up, total
+from crowdfall.engine.kernels.elementary import add, clear, list_flagged, multiply
+from crowdfall.engine.kernels.vectors import LANES, add_four, dot, dots, sum_up
 from crowdfall.types import Float64
 
 
@@ -42,6 +43,34 @@ def test_log_is_right_to_the_last_digits() -> None:
     assert out[-1] == 0.0
 
 
+@nb.njit  # type: ignore[untyped-decorator]
+def _sums(x: Float64, y: Float64) -> tuple[float, float]:
+    return dot(x, y), sum_up(x)
+
+
+@nb.njit  # type: ignore[untyped-decorator]
+def _two(rows: Float64, first: int, y: Float64) -> tuple[float, float]:
+    found: tuple[float, float] = dots(rows, (0, 2), (1, 1), first, y)
+    return found
+
+
+@nb.njit  # type: ignore[untyped-decorator]
+def _four(rows: Float64, first: int, out: Float64) -> int:
+    done: int = add_four(rows, (0, 1, 2, 0), (1.0, 2.0, 3.0, 4.0), (0, 1, 2, 0), first, out)
+    return done
+
+
+def _in_lanes(terms: Float64) -> float:
+    """Return the sum in the order of the kernels, one number after the other."""
+    lanes = [0.0] * LANES
+    for i, term in enumerate(terms.tolist()):
+        lanes[i % LANES] += term
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = [low + high for low, high in zip(lanes[:half], lanes[half:], strict=True)]
+    return lanes[0]
+
+
 @pytest.mark.parametrize("shift", range(4))
 def test_a_number_does_not_know_its_place(shift: int) -> None:
     """In a vector, in its remainder or alone: the same bits."""
@@ -57,12 +86,33 @@ def test_a_number_does_not_know_its_place(shift: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, LANES - 1, LANES, LANES + 1, 3 * LANES + 5, 2288])
 def test_sums_are_those_of_exact_arithmetic(count: int) -> None:
     x, y = np.random.default_rng(count).standard_normal((2, count))
-    lanes = np.empty(LANES)
     near = {"rel": 1e-12, "abs": 1e-12}
-    assert dot(x, y, lanes) == pytest.approx(math.fsum(x * y), **near)
-    assert sum_up(x, lanes) == pytest.approx(math.fsum(x), **near)
-    lanes[:] = np.arange(LANES)
-    assert total(lanes) == LANES * (LANES - 1) / 2
+    product, whole = _sums(x, y)
+    assert product == pytest.approx(math.fsum(x * y), **near)
+    assert whole == pytest.approx(math.fsum(x), **near)
+    assert (product, whole) == (_in_lanes(x * y), _in_lanes(x))
+
+
+@pytest.mark.parametrize("count", [1, LANES - 1, LANES, 3 * LANES + 5])
+def test_sums_of_rows_are_those_of_one_row_bit_for_bit(count: int) -> None:
+    rng = np.random.default_rng(count)
+    rows, y, first = rng.standard_normal((3, count + 7)), rng.standard_normal(count), 7
+    assert _two(rows, first, y) == (_sums(rows[0, 7:], y)[0], _sums(rows[2, 7:], y)[0])
+    out = np.zeros(count)
+    done = _four(rows, first, out)
+    assert done == count // LANES * LANES
+    a, b, c = rows[:, first:]
+    np.testing.assert_array_equal(out[:done], ((a + 2.0 * b) + (3.0 * c + 4.0 * a))[:done])
+    assert not out[done:].any()
+
+
+@pytest.mark.parametrize("flagged", [[], [3], [70, 71, 199], list(range(3, 200))])
+def test_flagged_places_are_listed_in_order(flagged: list[int]) -> None:
+    flags, out = np.zeros(230, np.bool_), np.full(231, -1)
+    flags[flagged] = True
+    flags[[0, 200]] = True  # outside
+    assert list_flagged(flags, 3, 200, 2, out) == len(flagged)
+    np.testing.assert_array_equal(out[: len(flagged)], np.array(flagged, np.int64) - 2)
 
 
 def test_arrays_are_multiplied_added_and_cleared() -> None:

@@ -70,7 +70,8 @@ def test_normals_are_the_quantiles_of_the_uniforms() -> None:
 
 def test_inverse_normal_is_right_in_both_tails() -> None:
     u = np.concatenate([np.geomspace(2.0**-33, 0.5, 2000), 1.0 - np.geomspace(2.0**-33, 0.5, 2000)])
-    mine = np.array([random._inverse_normal(x) for x in u])
+    mine = np.empty_like(u)
+    random._to_normals(u, np.empty(len(u), np.bool_), np.empty(len(u) + 1, np.int64), mine)
     np.testing.assert_allclose(mine, ndtri(u), rtol=1e-8, atol=1e-8)
 
 

@@ -27,20 +27,26 @@ from crowdfall.engine.kernels.prices import (
     solve_factors,
 )
 from crowdfall.engine.kernels.queue import join_queue, serve_queue, share_fills
+from crowdfall.engine.kernels.stages import Books, Stocks, book_stocks, fill_stocks, order_stocks
 
 __all__ = [
+    "Books",
+    "Stocks",
     "add_noise",
     "add_volume",
     "book_purchases",
     "book_sales",
+    "book_stocks",
     "collect_sales",
     "fill_orders",
+    "fill_stocks",
     "filled_by_book",
     "group_values",
     "index_levels",
     "join_queue",
     "limit_state",
     "net_flow",
+    "order_stocks",
     "own_impact",
     "serve_queue",
     "set_prices",

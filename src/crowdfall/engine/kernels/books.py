@@ -19,12 +19,8 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import (
-    LANES,
-    clear,
-    dot,
-    multiply,
-)
+from crowdfall.engine.kernels.elementary import clear, list_flagged, multiply
+from crowdfall.engine.kernels.vectors import add_four, dot, dots
 
 _MOST: Final = 0.999
 """Share of a book sold at once beyond which every stock is written: little would be kept."""
@@ -33,26 +29,44 @@ _FEW: Final = 0.25
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _value(row, left, known, price, lanes):
+def _value(row, left, known, price):
     if known >= 0.0:
         return known
-    return left * dot(row, price, lanes) if left > 0.0 else 0.0
+    return left * dot(row, price) if left > 0.0 else 0.0
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _sum_unknown(base, kept, worth, price, a, b, g, rows, line):
+    """Sum the stock of ``rows`` in a group where nobody has yet, two books at a time."""
+    many = 0
+    for r in rows:
+        if worth[r, g] < 0.0:
+            worth[r, g] = 0.0
+            if kept[r, g] > 0.0:
+                line[many] = r
+                many += 1
+    last = many - 1
+    for j in range(0, many, 2):
+        two = (line[j], line[min(j + 1, last)])
+        ahead = (line[min(j + 2, last)], line[min(j + 3, last)])
+        one, other = dots(base, two, ahead, a, price[a:b])
+        worth[two[0], g] = kept[two[0], g] * one
+        worth[two[1], g] = kept[two[1], g] * other
 
 
 @nb.njit(cache=True, error_model="numpy")
 def group_values(base, kept, worth, held_back, fresh, slot, price, edges, rows, held, sellable):
     """Set held and sellable (P, R, G) to the value of the stock of ``rows``, less T+1."""
-    lanes = np.empty(LANES)
+    line = np.empty(len(slot) + 1, np.int64)
     for p in range(len(base)):
-        for r in rows:
-            s = slot[r]
-            for g in range(len(edges) - 1):
-                a, b = edges[g], edges[g + 1]
-                value = _value(base[p, r, a:b], kept[p, r, g], worth[p, r, g], price[p, a:b], lanes)
-                worth[p, r, g] = value
+        for g in range(len(edges) - 1):
+            a, b = edges[g], edges[g + 1]
+            _sum_unknown(base[p], kept[p], worth[p], price[p], a, b, g, rows, line)
+            for r in rows:
+                s, value = slot[r], worth[p, r, g]
                 held[p, r, g] = value
                 if s >= 0 and fresh[p, s, g]:
-                    value = max(0.0, value - dot(held_back[p, s, a:b], price[p, a:b], lanes))
+                    value = max(0.0, value - dot(held_back[p, s, a:b], price[p, a:b]))
                 sellable[p, r, g] = value
 
 
@@ -64,10 +78,13 @@ def _add_rows(rows, a, b, line, factor, out):
     """
     whole = len(line) // 4 * 4
     for j in range(0, whole, 4):
-        x, y = rows[line[j], a:b], rows[line[j + 1], a:b]
-        z, w = rows[line[j + 2], a:b], rows[line[j + 3], a:b]
+        four = (line[j], line[j + 1], line[j + 2], line[j + 3])
         c, d, e, f = factor[j], factor[j + 1], factor[j + 2], factor[j + 3]
-        for i in range(len(out)):
+        n = min(j + 4, len(line) - 4)
+        ahead = (line[n], line[n + 1], line[n + 2], line[n + 3])
+        done = add_four(rows, four, (c, d, e, f), ahead, a, out)
+        x, y, z, w = rows[four[0], a:b], rows[four[1], a:b], rows[four[2], a:b], rows[four[3], a:b]
+        for i in range(done, len(out)):
             out[i] += (c * x[i] + d * y[i]) + (e * z[i] + f * w[i])
     for j in range(whole, len(line)):
         x, c = rows[line[j], a:b], factor[j]
@@ -87,7 +104,7 @@ def collect_sales(
     scale (P, N): share of capped orders let through, wanted (P, R, G): yuan ordered, ordered
     (P, 2, N): shares. Capped books leave locked names out and sell the others: substitution.
     """
-    lanes, books = np.empty(LANES), len(slot)
+    books = len(slot)
     line, factor, count = (
         np.empty((2, books), np.int64),
         np.empty((2, books)),
@@ -104,12 +121,12 @@ def collect_sales(
                 f, s, k, left = share[p, r, g], slot[r], 1 if capped[r] else 0, kept[p, r, g]
                 wanted[p, r, g] = 0.0
                 if f > 0.0 and left > 0.0:
-                    value = _value(base[p, r, a:b], left, worth[p, r, g], yuan, lanes)
+                    value = _value(base[p, r, a:b], left, worth[p, r, g], yuan)
                     worth[p, r, g] = value
                     line[k, count[k]], factor[k, count[k]] = r, f * left
                     count[k] += 1
                     if s >= 0 and fresh[p, s, g]:
-                        value = max(0.0, value - dot(held_back[p, s, a:b], yuan, lanes))
+                        value = max(0.0, value - dot(held_back[p, s, a:b], yuan))
                         _add_times(held_back[p, s, a:b], -f, ordered[p, k, a:b])
                     wanted[p, r, g] = f * value
             for k in range(2):
@@ -131,9 +148,9 @@ def _ration(ordered, price, locked, limit, sales, scale):
         yuan = funds[i] * price[i]
         through = limit[i] / max(yuan, 1e-300)
         through = through if through < 1.0 else 1.0
-        scale[i] = 0.0 if locked[i] | (yuan <= 0.0) else through
-    for i in range(len(scale)):
-        sales[i] = (others[i] + funds[i] * scale[i]) * price[i]
+        through = 0.0 if locked[i] | (yuan <= 0.0) else through
+        scale[i] = through
+        sales[i] = (others[i] + funds[i] * through) * price[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -143,7 +160,6 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
     Weights of a group that nobody buys are left as they were.
     """
     paths, books, groups = buy.shape
-    lanes = np.empty(LANES)
     for p in range(paths):
         for g in range(groups):
             amount = 0.0
@@ -153,24 +169,21 @@ def spread_purchases(buy, float_shares, price, edges, weight, purchases):
             out = purchases[p, a:b]
             if amount > 0.0:
                 part = weight[p, a:b]
-                whole = dot(float_shares[a:b], price[p, a:b], lanes)
-                multiply(float_shares[a:b], price[p, a:b], part)
+                many, yuan = float_shares[a:b], price[p, a:b]
+                whole = dot(many, yuan)
                 for i in range(len(part)):
-                    part[i] /= whole
-                for i in range(len(out)):
-                    out[i] = amount * part[i]
+                    one = many[i] * yuan[i] / whole
+                    part[i] = one
+                    out[i] = amount * one
             else:
                 clear(out)
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _list_odd(through, ordered, a, b, odd):
-    """List the ordered stocks of a group that do not fill whole, from its first; count them."""
-    count = 0
-    for i in range(a, b):
-        odd[count] = i - a
-        count += (through[i] != 1.0) & (ordered[i] > 0.0)
-    return count
+def _flag_odd(through, ordered, out):
+    """Flag the ordered stocks that do not fill whole."""
+    for i in range(len(out)):
+        out[i] = (through[i] != 1.0) & (ordered[i] > 0.0)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -182,9 +195,11 @@ def _look(through, price, ordered, edges, odd, missing, yuan, counts, worth):
     order of ``odd``. worth (N,): value of the part that fills.
     """
     multiply(price, through, worth)
+    flags = np.empty(len(price), np.bool_)
+    _flag_odd(through, ordered, flags)
     for g in range(len(edges) - 1):
         a, b = edges[g], edges[g + 1]
-        count = _list_odd(through, ordered, a, b, odd[a:])
+        count = list_flagged(flags, a, b, a, odd[a:])
         for j in range(a, a + count):
             missing[j] = 1.0 - through[a + odd[j]]
             yuan[j] = missing[j] * price[a + odd[j]]
@@ -218,7 +233,7 @@ def filled_by_book(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, worth = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    rationed, lanes = np.empty(count), np.empty(LANES)
+    rationed = np.empty(count)
     for p in range(len(base)):
         multiply(filled[p], scale[p], rationed)
         _look(filled[p], price[p], ordered[p, 0], edges, odd[0], missing[0], yuan[0], counts[0],
@@ -242,16 +257,16 @@ def filled_by_book(
                 else:
                     out[p, r, g] = _sold(
                         base[p, r, a:b], left, held_back[p, max(s, 0), a:b], new, f,
-                        worth[k, a:b], lanes,
+                        worth[k, a:b],
                     )  # fmt: skip
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _sold(row, left, held, new, f, worth, lanes):
+def _sold(row, left, held, new, f, worth):
     """Return the value of f x what a book may sell, at ``worth`` a share."""
-    value = left * dot(row, worth, lanes)
+    value = left * dot(row, worth)
     if new:
-        value -= dot(held, worth, lanes)
+        value -= dot(held, worth)
     return max(0.0, f * value)
 
 
@@ -304,7 +319,7 @@ def book_sales(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, filling = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    through, lanes = np.empty((2, count)), np.empty(LANES)
+    through, line = np.empty((2, count)), np.empty(len(slot) + 1, np.int64)
     for p in range(len(base)):
         for k in range(2):
             for i in range(count):
@@ -312,28 +327,38 @@ def book_sales(
             _look(through[k], price[p], ordered[p, k], edges, odd[k], missing[k], yuan[k],
                   counts[k], filling[k])  # fmt: skip
             _add_product(ordered[p, k], through[k], background[p])
-        for r in range(len(slot)):
-            k, s = 1 if capped[r] else 0, slot[r]
-            for g in range(groups):
+        for g in range(groups):
+            a, b, many = edges[g], edges[g + 1], 0
+            for r in range(len(slot)):
                 f, left = share[p, r, g], kept[p, r, g]
                 sold[p, r, g] = 0.0
                 worth[p, r, g] = -1.0
                 if f <= 0.0 or left <= 0.0:
                     continue
-                a, b = edges[g], edges[g + 1]
-                row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
-                new, few = s >= 0 and fresh[p, s, g], counts[k, g]
-                if few < 0 or new or f > _MOST:
-                    sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b], lanes)
+                k, s = 1 if capped[r] else 0, slot[r]
+                new = s >= 0 and fresh[p, s, g]
+                if counts[k, g] < 0 or new or f > _MOST:
+                    row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
+                    sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b])
                     _write(row, left, held, new, f, through[k, a:b])
-                    continue
-                line, lost = odd[k, a : a + few], yuan[k, a : a + few]
-                value = dot(row, price[p, a:b], lanes)
-                gone = value - _raise(row, line, missing[k, a : a + few], lost, f / (1.0 - f))
-                gone = max(0.0, f * gone)
-                sold[p, r, g] = left * gone
-                worth[p, r, g] = left * (value - gone)
-                kept[p, r, g] = left * (1.0 - f)
+                else:
+                    line[many] = r
+                    many += 1
+            for j in range(0, many, 2):
+                last = many - 1
+                two = (line[j], line[min(j + 1, last)])
+                ahead = (line[min(j + 2, last)], line[min(j + 3, last)])
+                values = dots(base[p], two, ahead, a, price[p, a:b])
+                for m in range(min(2, many - j)):
+                    r, value = two[m], values[m]
+                    k, f, left = 1 if capped[r] else 0, share[p, r, g], kept[p, r, g]
+                    few = odd[k, a : a + counts[k, g]]
+                    here, lost = missing[k, a : a + len(few)], yuan[k, a : a + len(few)]
+                    gone = _raise(base[p, r, a:b], few, here, lost, f / (1.0 - f))
+                    gone = max(0.0, f * (value - gone))
+                    sold[p, r, g] = left * gone
+                    worth[p, r, g] = left * (value - gone)
+                    kept[p, r, g] = left * (1.0 - f)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -345,7 +370,7 @@ def book_purchases(
     Sets bought (P, R, G), yuan; what was bought is held back until tomorrow.
     """
     paths, books, groups = buy.shape
-    unit, lanes = np.empty(price.shape[1]), np.empty(LANES)
+    unit = np.empty(price.shape[1])
     for p in range(paths):
         for g in range(groups):
             a, b = edges[g], edges[g + 1]
@@ -358,7 +383,7 @@ def book_purchases(
             each, part, ratio, yuan = unit[a:b], weight[p, a:b], filled[p, a:b], price[p, a:b]
             for i in range(len(each)):
                 each[i] = part[i] * ratio[i] / yuan[i]
-            whole = dot(part, ratio, lanes)
+            whole = dot(part, ratio)
             other = background[p, a:b]
             for i in range(len(other)):
                 other[i] -= amount * each[i]

@@ -1,9 +1,8 @@
-"""exp, log and sums that run in vectors, in strict floating point.
+"""exp, log and plain loops that run in vectors, in strict floating point.
 
 Functions without branches or calls: reduction to a short interval and a series, relative error
-below 1e-15 (checked against numpy in tests/oracle/engine). Sums in LANES partial sums, added in
-a fixed order. So no result depends on the machine, on where a number stands in an array, or on
-the paths beside it.
+below 1e-15 (checked against numpy in tests/oracle/engine). So no result depends on the machine, on
+where a number stands in an array, or on the paths beside it.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
@@ -18,7 +17,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-LANES: Final = 64
+_PIECE: Final = 64
 _LOG2_E: Final = 1.4426950408889634
 _LN2_HIGH: Final = 6.93147180369123816490e-01
 _LN2_LOW: Final = 1.90821492927058770002e-10
@@ -105,50 +104,22 @@ def clear(out):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def total(lanes):
-    """Return sum(lanes), adding halves onto each other; lanes are used up."""
-    half = LANES // 2
-    while half > 0:
-        for j in range(half):
-            lanes[j] += lanes[half + j]
-        half //= 2
-    return lanes[0]
+def list_flagged(flags, first, last, start, out):
+    """Set out to the flagged places of first..last, counted from ``start``; return how many.
 
-
-@nb.njit(cache=True, error_model="numpy")
-def add_products(x, y, lanes):
-    """Add x * y to the partial sums; pieces of one sum start at multiples of LANES."""
-    whole = len(x) // LANES * LANES
-    for a in range(0, whole, LANES):
-        u, v = x[a : a + LANES], y[a : a + LANES]
-        for j in range(LANES):
-            lanes[j] += u[j] * v[j]
-    u, v = x[whole:], y[whole:]
-    for j in range(len(u)):
-        lanes[j] += u[j] * v[j]
-
-
-@nb.njit(cache=True, error_model="numpy")
-def dot(x, y, lanes):
-    """Return sum(x * y)."""
-    clear(lanes)
-    add_products(x, y, lanes)
-    return total(lanes)
-
-
-@nb.njit(cache=True, error_model="numpy")
-def sum_up(x, lanes):
-    """Return sum(x)."""
-    clear(lanes)
-    whole = len(x) // LANES * LANES
-    for a in range(0, whole, LANES):
-        u = x[a : a + LANES]
-        for j in range(LANES):
-            lanes[j] += u[j]
-    u = x[whole:]
-    for j in range(len(u)):
-        lanes[j] += u[j]
-    return total(lanes)
+    Few are flagged: pieces without any are passed over at once.
+    """
+    count = 0
+    for a in range(first, last, _PIECE):
+        b = min(a + _PIECE, last)
+        here, some = flags[a:b], 0
+        for j in range(len(here)):
+            some += here[j]
+        if some > 0:
+            for j in range(len(here)):
+                out[count] = a + j - start
+                count += here[j]
+    return count
 
 
 @nb.njit(cache=True, error_model="numpy")

@@ -10,14 +10,8 @@ from typing import Final
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import (
-    LANES,
-    dot,
-    exp,
-    log,
-    multiply,
-    sum_up,
-)
+from crowdfall.engine.kernels.elementary import exp, log
+from crowdfall.engine.kernels.vectors import dot, sum_up
 
 _SMALL: Final = 1e-9
 """Volume below which a stock has no impact of its own."""
@@ -42,20 +36,17 @@ def add_noise(noise, normal, scale, stress, edges):
 @nb.njit(cache=True, error_model="numpy")
 def net_flow(purchases, sales, edges, net):
     """Set net (P, G) to purchases less sales (P, N) by group."""
-    lanes = np.empty(LANES)
     for p in range(net.shape[0]):
         for g in range(net.shape[1]):
             a, b = edges[g], edges[g + 1]
-            net[p, g] = sum_up(purchases[p, a:b], lanes) - sum_up(sales[p, a:b], lanes)
+            net[p, g] = sum_up(purchases[p, a:b]) - sum_up(sales[p, a:b])
 
 
 @nb.njit(cache=True, error_model="numpy")
 def _parts(static, slope, weight, low, high, f, out):
     """Set out to weight x exp(clip(static + slope x f))."""
     for i in range(len(out)):
-        out[i] = min(max(static[i] + slope[i] * f, low[i]), high[i])
-    for i in range(len(out)):
-        out[i] = weight[i] * exp(out[i])
+        out[i] = weight[i] * exp(min(max(static[i] + slope[i] * f, low[i]), high[i]))
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -64,9 +55,7 @@ def _rises(static, slope, low, high, f, parts, out):
     for i in range(len(out)):
         x = static[i] + slope[i] * f
         inside = slope[i] if x > low[i] else 0.0
-        out[i] = inside if x < high[i] else 0.0
-    for i in range(len(out)):
-        out[i] *= parts[i]
+        out[i] = (inside if x < high[i] else 0.0) * parts[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -76,12 +65,12 @@ def _solve(static, slope, weight, low, high, target, start):
     A miss below 1e-8 needs no look at the next point: Newton squares it.
     """
     left, right = start - 1.5, start + 1.5
-    parts, rises, lanes = np.empty(len(static)), np.empty(len(static)), np.empty(LANES)
+    parts, rises = np.empty(len(static)), np.empty(len(static))
     f = start
     miss = target
     for _ in range(60):
         _parts(static, slope, weight, low, high, f, parts)
-        miss = sum_up(parts, lanes) - target
+        miss = sum_up(parts) - target
         if abs(miss) < 1e-13 * target:
             break
         if miss > 0.0:
@@ -89,7 +78,7 @@ def _solve(static, slope, weight, low, high, target, start):
         else:
             left = f
         _rises(static, slope, low, high, f, parts, rises)
-        rise = sum_up(rises, lanes)
+        rise = sum_up(rises)
         step = f - miss / rise if rise > 0.0 else 0.5 * (left + right)
         newton = left < step < right
         f = step if newton else 0.5 * (left + right)
@@ -139,18 +128,26 @@ def _tentative(own, slope, loading, moved, market, out):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _reach(x, log_price, limit, other, sign, least, out):
-    """Set out to the share of the way to ``x`` that lies before the limit, at least ``least``.
+def _share(x, last, limit, sign, least):
+    """Return the share of the way to ``x`` that lies before the limit, at least ``least``."""
+    way = sign * (limit - last)
+    whole = sign * (x - last)
+    filled = way / whole if way > 1e-12 else least
+    filled = filled if filled > least else least
+    return filled if sign * (x - limit) > 0.0 else 1.0
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _reach(own, slope, loading, moved, market, last, low, high, least, sold, bought):
+    """Set sold and bought to the share of the way to the tentative price before the limits.
 
     Nothing where both limits are one price.
     """
-    for i in range(len(out)):
-        way = sign * (limit[i] - log_price[i])
-        whole = sign * (x[i] - log_price[i])
-        filled = way / whole if way > 1e-12 else least
-        filled = filled if filled > least else least
-        filled = filled if sign * (x[i] - limit[i]) > 0.0 else 1.0
-        out[i] = 0.0 if limit[i] == other[i] else filled
+    for i in range(len(sold)):
+        x = own[i] + slope[i] * market + loading[i] * moved
+        some = 0.0 if low[i] == high[i] else 1.0
+        sold[i] = some * _share(x, last[i], low[i], -1.0, least)
+        bought[i] = some * _share(x, last[i], high[i], 1.0, least)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -164,17 +161,13 @@ def fill_orders(
     the limit over the whole way, at least ``least``. A suspended stock, both limits at its price,
     trades nothing. Sets the filled shares (P, N) and the net filled flow by group, net (P, G).
     """
-    paths, count = own.shape
-    x, lanes = np.empty(count), np.empty(LANES)
-    for p in range(paths):
+    for p in range(len(own)):
         for g in range(len(edges) - 1):
             a, b = edges[g], edges[g + 1]
-            _tentative(own[p, a:b], slope[a:b], loading[p, a:b], moved[p, g], market[p], x[a:b])
             sold, bought = filled_sales[p, a:b], filled_purchases[p, a:b]
-            bottom, top, last = low[p, a:b], high[p, a:b], log_price[p, a:b]
-            _reach(x[a:b], last, bottom, top, -1.0, least, sold)
-            _reach(x[a:b], last, top, bottom, 1.0, least, bought)
-            net[p, g] = dot(purchases[p, a:b], bought, lanes) - dot(sales[p, a:b], sold, lanes)
+            _reach(own[p, a:b], slope[a:b], loading[p, a:b], moved[p, g], market[p],
+                   log_price[p, a:b], low[p, a:b], high[p, a:b], least, sold, bought)  # fmt: skip
+            net[p, g] = dot(purchases[p, a:b], bought) - dot(sales[p, a:b], sold)
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -184,35 +177,30 @@ def add_volume(volume, decay, sales, purchases, filled_sales, filled_purchases, 
     The unit is adv (N,), yuan a day, times the depth (P, G) of the group.
     """
     paths, groups = depth.shape
-    flow = np.empty(volume.shape[1])
     for p in range(paths):
-        multiply(sales[p], filled_sales[p], flow)
-        bought, filled = purchases[p], filled_purchases[p]
-        for i in range(len(flow)):
-            flow[i] = bought[i] * filled[i] - flow[i]
         for g in range(groups):
             a, b = edges[g], edges[g + 1]
-            out, net, calm, deep = volume[p, a:b], flow[a:b], adv[a:b], depth[p, g]
+            out, calm, deep = volume[p, a:b], adv[a:b], depth[p, g]
+            sold, out_part = sales[p, a:b], filled_sales[p, a:b]
+            bought, in_part = purchases[p, a:b], filled_purchases[p, a:b]
             for i in range(len(out)):
-                out[i] = out[i] * decay + net[i] / (calm[i] * deep)
+                net = bought[i] * in_part[i] - sold[i] * out_part[i]
+                out[i] = out[i] * decay + net / (calm[i] * deep)
 
 
 @nb.njit(cache=True, error_model="numpy")
 def own_impact(volume, strength, exponent, out):
     """Set out (P, N) to strength (N,) x sign(volume) |volume|^exponent."""
-    paths, count = volume.shape
-    power = np.empty(count)
-    for p in range(paths):
+    power = np.empty(volume.shape[1])
+    for p in range(len(volume)):
         v, moved = volume[p], out[p]
-        for i in range(count):
+        for i in range(len(moved)):  # on its own: both series together would spill registers
             size = abs(v[i])
-            power[i] = log(size if size > _SMALL else _SMALL)
-        for i in range(count):
-            x = exp(exponent * power[i])
+            power[i] = exponent * log(size if size > _SMALL else _SMALL)
+        for i in range(len(moved)):
+            x = exp(power[i])
             x = x if v[i] > 0.0 else -x
-            moved[i] = x if abs(v[i]) > _SMALL else 0.0
-        for i in range(count):
-            moved[i] *= strength[i]
+            moved[i] = (x if abs(v[i]) > _SMALL else 0.0) * strength[i]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -221,27 +209,26 @@ def set_prices(own, slope, loading, moved, market, low, high, edges, first_price
     for p in range(own.shape[0]):
         for g in range(len(edges) - 1):
             a, b = edges[g], edges[g + 1]
-            x = log_price[p, a:b]
-            _tentative(own[p, a:b], slope[a:b], loading[p, a:b], moved[p, g], market[p], x)
-            bottom, top = low[p, a:b], high[p, a:b]
-            for i in range(len(x)):
-                x[i] = min(max(x[i], bottom[i]), top[i])
-        x, yuan = log_price[p], price[p]
-        for i in range(len(x)):
-            yuan[i] = first_price[i] * exp(x[i])
+            out, yuan, first = log_price[p, a:b], price[p, a:b], first_price[a:b]
+            mine, beta, unit = own[p, a:b], slope[a:b], loading[p, a:b]
+            bottom, top, f, d = low[p, a:b], high[p, a:b], market[p], moved[p, g]
+            for i in range(len(out)):
+                x = min(max(mine[i] + beta[i] * f + unit[i] * d, bottom[i]), top[i])
+                out[i] = x
+                yuan[i] = first[i] * exp(x)
 
 
 @nb.njit(cache=True, error_model="numpy")
 def index_levels(log_price, base, weight, edges, out):
     """Set out (P, G) to sum(weight x exp(log price) / base) over each group."""
     paths, count = log_price.shape
-    parts, lanes = np.empty(count), np.empty(LANES)
+    parts = np.empty(count)
     for p in range(paths):
         x, first = log_price[p], base[p]
         for i in range(count):
             parts[i] = weight[i] * exp(x[i]) / first[i]
         for g in range(len(edges) - 1):
-            out[p, g] = sum_up(parts[edges[g] : edges[g + 1]], lanes)
+            out[p, g] = sum_up(parts[edges[g] : edges[g + 1]])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -259,13 +246,11 @@ def limit_state(log_price, low, high, counted, edges, locked, touched, down_shar
             ever, ours = touched[p, a:b], counted[a:b]
             at_limit, above, total = 0, 0, 0
             for i in range(len(x)):
-                hit[i] = x[i] <= bottom[i]
-            for i in range(len(x)):
-                ever[i] |= hit[i]
-            for i in range(len(x)):
-                at_limit += hit[i] & ours[i]
+                is_hit = x[i] <= bottom[i]
+                hit[i] = is_hit
+                ever[i] |= is_hit
+                at_limit += is_hit & ours[i]
                 total += ours[i]
-            for i in range(len(x)):
                 above += (x[i] >= top[i]) & ours[i]
             both = 0
             if above > 0:

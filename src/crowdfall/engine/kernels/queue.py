@@ -2,7 +2,9 @@
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
 a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors:
-loops write one array each, for the compiler gives up where many arrays might overlap.
+loops write one array each, for the compiler gives up where many arrays might overlap. Where a line
+is long, picking its stocks out and putting them back costs more than going over the whole group:
+stocks that do not wait have an empty queue and stay as they are.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -10,19 +12,28 @@ loops write one array each, for the compiler gives up where many arrays might ov
 
 from __future__ import annotations
 
+from typing import Final
+
 import numba as nb
 import numpy as np
 
-from crowdfall.engine.kernels.elementary import LANES, clear, dot
+from crowdfall.engine.kernels.elementary import clear, list_flagged
+from crowdfall.engine.kernels.vectors import dot, fetch
+
+_LONG: Final = 6
+"""A line of more than one in so many of a group's stocks is long."""
 
 
 @nb.njit(cache=True, error_model="numpy")
 def _line(flags, first, last, out):
-    length = 0
+    return out[: list_flagged(flags, first, last, 0, out)]
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _all_of(first, last, out):
     for i in range(first, last):
-        out[length] = i
-        length += flags[i]
-    return out[:length]
+        out[i - first] = i
+    return out[: last - first]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -32,47 +43,30 @@ def _pick(values, line, out):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _pick_free(row, left, held, buys, line, out):
-    """Set out to the shares of the line that a book may sell."""
-    if buys:
-        for j in range(len(line)):
-            out[j] = row[line[j]] * left - held[line[j]]
-    else:
-        for j in range(len(line)):
-            out[j] = row[line[j]] * left
-
-
-@nb.njit(cache=True, error_model="numpy")
 def _put(values, line, out):
     for j in range(len(line)):
         out[line[j]] = values[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _cut(queued, free, f, through, allowed, offered, most):
-    """Cut a book's queue to what it can sell beside its new order, and offer it."""
-    for j in range(len(queued)):
-        rest = free[j] * (1.0 - f * through[j])
-        rest = rest if rest < queued[j] else queued[j]
-        queued[j] = rest if rest > 0.0 else 0.0
-    for j in range(len(queued)):
-        offered[j] += queued[j] * allowed
-    for j in range(len(queued)):
-        most[j] = queued[j] if queued[j] > most[j] else most[j]
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _any(values):
-    count = 0
-    for j in range(len(values)):
-        count += values[j] > 0.0
-    return count > 0
-
-
-@nb.njit(cache=True, error_model="numpy")
 def _cancel(queue, line):
     for j in range(len(line)):
         queue[line[j]] = 0.0
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _cut(row, left, held, queued, f, through, allowed, offered, most):
+    """Cut a book's queue to what it can sell beside its new order, and offer it.
+
+    row and left: what it holds; held: what of it was bought today.
+    """
+    for j in range(len(queued)):
+        rest = (row[j] * left - held[j]) * (1.0 - f * through[j])
+        rest = rest if rest < queued[j] else queued[j]
+        rest = rest if rest > 0.0 else 0.0
+        queued[j] = rest
+        offered[j] += rest * allowed
+        most[j] = rest if rest > most[j] else most[j]
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -88,33 +82,52 @@ def join_queue(
     sales (P, N), sets queued (P, N), both yuan at the last price.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((5, count)), np.ones(count)
+    lines, short = np.empty(count + 1, np.int64), np.empty((6, count))
+    ours = np.empty(len(slot), np.int64)
+    whole, nothing = np.ones(count), np.zeros(count)
     for p in range(len(queue)):
         clear(queued[p])
         for g in range(len(edges) - 1):
-            line = _line(waiting[p], edges[g], edges[g + 1], lines)
-            n = len(line)
-            if n == 0:
+            a, b = edges[g], edges[g + 1]
+            line = _line(waiting[p], a, b, lines)
+            if len(line) == 0:
                 continue
+            is_long = len(line) * _LONG > b - a
+            if is_long:
+                line = _all_of(a, b, lines)
+            n = len(line)
             through, offered, most = short[0, :n], short[1, :n], short[2, :n]
-            mine, free = short[3, :n], short[4, :n]
+            mine, row, new = short[3, :n], short[4, :n], short[5, :n]
             _pick(scale[p], line, through)
             clear(offered)
             clear(most)
+            many = 0
             for r in range(len(slot)):
-                f, s = share[p, r, g], slot[r]
-                if not standing[p, r, g]:
-                    continue
-                standing[p, r, g] = f > 0.0
-                if f <= 0.0:
-                    _cancel(queue[p, r], line)
+                if standing[p, r, g]:
+                    standing[p, r, g] = share[p, r, g] > 0.0
+                    if standing[p, r, g]:
+                        ours[many] = r
+                        many += 1
+                    else:
+                        _cancel(queue[p, r], line)
+            for m in range(many):
+                r = ours[m]
+                f, s, left = share[p, r, g], slot[r], kept[p, r, g]
+                part = through if capped[r] else whole[:n]
+                if is_long:
+                    ahead = ours[min(m + 1, many - 1)]
+                    fetch(base[p], ahead, a, b)
+                    fetch(queue[p], ahead, a, b)
+                    held = held_back[p, s, a:b] if s >= 0 else nothing[:n]
+                    _cut(base[p, r, a:b], left, held, queue[p, r, a:b], f, part, allowed[p, r],
+                         offered, most)  # fmt: skip
                     continue
                 _pick(queue[p, r], line, mine)
-                _pick_free(
-                    base[p, r], kept[p, r, g], held_back[p, max(s, 0)], s >= 0, line, free
-                )  # fmt: skip
-                _cut(mine, free, f, through if capped[r] else whole[:n], allowed[p, r], offered,
-                     most)  # fmt: skip
+                _pick(base[p, r], line, row)
+                if s >= 0:
+                    _pick(held_back[p, s], line, new)
+                _cut(row, left, new if s >= 0 else nothing[:n], mine, f, part, allowed[p, r],
+                     offered, most)  # fmt: skip
                 _put(mine, line, queue[p, r])
             for j in range(n):
                 i = line[j]
@@ -146,51 +159,65 @@ def share_fills(sales, queued, filled, early, filled_queue, filled_new):
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _unfilled(free, f, through, new, out):
-    """Set out to what did not fill of new orders, after the rest of them was booked.
+def _pick_from(values, line, first, out):
+    for j in range(len(line)):
+        out[j] = values[line[j] - first]
 
-    Of what a book could sell before, 1 - f x through x new is left in ``free``.
+
+@nb.njit(cache=True, error_model="numpy")
+def _sell(row, left, held, queued, f, through, new, part, allowed, seen, moved, most, amount):
+    """Sell what of a book's queue fills, then let what did not fill of its new orders join it.
+
+    The rest of the new orders was booked before: of what a book could sell then, 1 - f x through x
+    new is left. Stocks that are not ``seen`` stay as they are. Sets amount to what is sold of the
+    queue, takes it off the book and adds it to what moved; returns whether anything waits.
     """
-    for j in range(len(out)):
+    count, inverse = 0, 1.0 / left
+    for j in range(len(queued)):
+        free = row[j] * left - held[j]
         order = f * through[j]
         done = order * new[j]
-        out[j] = (order - done) / max(1.0 - done, 1e-300)
-    for j in range(len(out)):
-        out[j] *= free[j]
-
-
-@nb.njit(cache=True, error_model="numpy")
-def _sell(queued, free, part, allowed, amount):
-    """Set amount to what is sold of a queue, and take it off the queue and off ``free``."""
-    for j in range(len(amount)):
+        rest = (order - done) / max(1.0 - done, 1e-300) * free
         sold = queued[j] * allowed * part[j]
-        sold = sold if sold < free[j] else free[j]
-        amount[j] = sold if sold > 0.0 else 0.0
-    for j in range(len(amount)):
-        queued[j] -= amount[j]
-    for j in range(len(amount)):
-        free[j] -= amount[j]
+        sold = sold if sold < free else free
+        sold = sold if sold > 0.0 else 0.0
+        amount[j] = sold
+        row[j] -= sold * inverse
+        moved[j] += sold
+        free -= sold
+        wanted = (queued[j] - sold) + rest
+        wanted = wanted if wanted < free else free
+        wanted = wanted if wanted > 0.0 else 0.0
+        queued[j] = wanted if seen[j] else queued[j] - sold
+        wanted = wanted if seen[j] else 0.0
+        most[j] = wanted if wanted > most[j] else most[j]
+        count += wanted > 0.0
+    return count > 0
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _queue_up(queued, free, rest, most):
-    """Let the rest of new orders join a queue, as far as the book has shares."""
+def _queue_up(row, left, held, queued, f, through, new, seen, most):
+    """Do as ``_sell`` for a book whose queue is empty."""
+    count = 0
     for j in range(len(queued)):
-        wanted = queued[j] + rest[j]
-        wanted = wanted if wanted < free[j] else free[j]
-        queued[j] = wanted if wanted > 0.0 else 0.0
-    for j in range(len(queued)):
-        most[j] = queued[j] if queued[j] > most[j] else most[j]
+        free = row[j] * left - held[j]
+        order = f * through[j]
+        done = order * new[j]
+        wanted = queued[j] + (order - done) / max(1.0 - done, 1e-300) * free
+        wanted = wanted if wanted < free else free
+        wanted = wanted if wanted > 0.0 else 0.0
+        queued[j] = wanted if seen[j] else queued[j]
+        wanted = wanted if seen[j] else 0.0
+        most[j] = wanted if wanted > most[j] else most[j]
+        count += wanted > 0.0
+    return count > 0
 
 
 @nb.njit(cache=True, error_model="numpy")
-def _take(row, left, line, amount, moved):
-    """Take the amounts sold out of a book, and add them to what moved."""
-    inverse = 1.0 / left
-    for j in range(len(line)):
-        row[line[j]] -= amount[j] * inverse
-    for j in range(len(line)):
-        moved[j] += amount[j]
+def _open(waiting, filled, low, high, out):
+    """Flag stocks with orders that wait or do not fill whole; suspended ones stay as they are."""
+    for i in range(len(out)):
+        out[i] = (waiting[i] | (filled[i] < 1.0)) & (low[i] < high[i])
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -204,44 +231,73 @@ def serve_queue(
     this bar's price, takes it off worth (P, R, G); background (P, N) takes the other side.
     """
     count = queue.shape[2]
-    lines, short, whole = np.empty(count + 1, np.int64), np.empty((10, count)), np.ones(count)
-    open_line, lanes = np.empty(count, np.bool_), np.empty(LANES)
+    lines, picked = np.empty(count + 1, np.int64), np.empty(count + 1, np.int64)
+    short, whole, nothing = np.empty((11, count)), np.ones(count), np.zeros(count)
+    flags, always = np.empty(count, np.bool_), np.ones(count, np.bool_)
+    ours = np.empty(len(slot), np.int64)
     for p in range(len(queue)):
         served[p] = 0.0
-        for i in range(count):
-            open_line[i] = (waiting[p, i] | (filled_new[p, i] < 1.0)) & (low[p, i] < high[p, i])
+        _open(waiting[p], filled_new[p], low[p], high[p], flags)
         for g in range(len(edges) - 1):
-            line = _line(open_line, edges[g], edges[g + 1], lines)
-            n = len(line)
-            if n == 0:
+            a, b = edges[g], edges[g + 1]
+            line = _line(flags, a, b, lines)
+            if len(line) == 0:
                 continue
-            through, new, part, yuan = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
-            moved, most, mine = short[4, :n], short[5, :n], short[6, :n]
-            free, amount, rest = short[7, :n], short[8, :n], short[9, :n]
-            _pick(scale[p], line, through)
-            _pick(filled_new[p], line, new)
-            _pick(filled_queue[p], line, part)
+            is_long = len(line) * _LONG > b - a
+            places = _all_of(a, b, picked) if is_long else line
+            n, seen = len(places), flags[a:b] if is_long else always[: len(line)]
+            through, new, part, moved = short[0, :n], short[1, :n], short[2, :n], short[3, :n]
+            most, amount = short[4, :n], short[5, :n]
+            yuan, sale = short[9, : len(line)], short[10, : len(line)]
+            _pick(scale[p], places, through)
+            _pick(filled_new[p], places, new)
+            _pick(filled_queue[p], places, part)
             _pick(price[p], line, yuan)
             clear(moved)
             clear(most)
+            many = 0
             for r in range(len(slot)):
+                if share[p, r, g] > 0.0 and kept[p, r, g] > 0.0:
+                    ours[many] = r
+                    many += 1
+            for m in range(many):
+                r = ours[m]
                 f, left, s = share[p, r, g], kept[p, r, g], slot[r]
-                if f <= 0.0 or left <= 0.0:
-                    continue
-                _pick(queue[p, r], line, mine)
-                _pick_free(base[p, r], left, held_back[p, max(s, 0)], s >= 0, line, free)
-                _unfilled(free, f, through if capped[r] else whole[:n], new, rest)
-                if standing[p, r, g]:  # others have nothing in the queue yet
-                    _sell(mine, free, part, allowed[p, r], amount)
-                    _take(base[p, r], left, line, amount, moved)
-                    value = dot(amount, yuan, lanes)
+                let = through if capped[r] else whole[:n]
+                held = nothing[:n]
+                if is_long:
+                    ahead = ours[min(m + 1, many - 1)]
+                    fetch(base[p], ahead, a, b)
+                    fetch(queue[p], ahead, a, b)
+                    row, mine = base[p, r, a:b], queue[p, r, a:b]
+                    held = held_back[p, s, a:b] if s >= 0 else held
+                else:
+                    row, mine = short[6, :n], short[7, :n]
+                    _pick(base[p, r], line, row)
+                    _pick(queue[p, r], line, mine)
+                    if s >= 0:
+                        held = short[8, :n]
+                        _pick(held_back[p, s], line, held)
+                if standing[p, r, g]:
+                    standing[p, r, g] = _sell(
+                        row, left, held, mine, f, let, new, part, allowed[p, r], seen, moved,
+                        most, amount,
+                    )  # fmt: skip
+                    if is_long:
+                        _pick_from(amount, line, a, sale)
+                    else:
+                        _put(row, line, base[p, r])
+                    value = dot(sale if is_long else amount, yuan)
                     sold[p, r, g] += value
                     served[p, r, g] = value
                     if worth[p, r, g] >= 0.0:
                         worth[p, r, g] = max(0.0, worth[p, r, g] - value)
-                _queue_up(mine, free, rest, most)
-                _put(mine, line, queue[p, r])
-                standing[p, r, g] = _any(mine)
+                else:
+                    standing[p, r, g] = _queue_up(
+                        row, left, held, mine, f, let, new, seen, most
+                    )  # fmt: skip
+                if not is_long:
+                    _put(mine, line, queue[p, r])
             for j in range(n):
-                waiting[p, line[j]] |= most[j] > 0.0
-                background[p, line[j]] += moved[j]
+                waiting[p, places[j]] |= most[j] > 0.0
+                background[p, places[j]] += moved[j]
