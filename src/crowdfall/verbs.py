@@ -15,11 +15,11 @@ from crowdfall import __version__
 from crowdfall.data.sources.files import FilesSource
 from crowdfall.data.sources.us2007 import Us2007Source
 from crowdfall.engine import ensemble
-from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.factors import code_digest
 from crowdfall.engine.fork import Variant, read_levers
 from crowdfall.engine.fork import fork as play_fork
+from crowdfall.engine.workers import Engine
 from crowdfall.experiments.validate import Scoreboard
 from crowdfall.experiments.validate import validate as score
 from crowdfall.i18n import Language, language

@@ -97,6 +97,7 @@ def calibrate(
     ] = None,
     seed: options.Seed = 1,
     workers: options.Workers = None,
+    engine: options.Engine = "local",
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help=options.help_of("calibrate_out"))
     ] = Path("fitted.toml"),
@@ -116,7 +117,7 @@ def calibrate(
     with progress.shown(said.quiet) as show:
         found = study.calibrate(
             asked, place, seed=seed, workers=workers or options.default_workers(), state=state,
-            calm=calm,
+            calm=calm, engine=engine,
             progress=lambda done: show(progress.Count(done, total, "sets")),
         )  # fmt: skip
     study.write(found, asked, place, seed, out, calm)

@@ -35,6 +35,7 @@ def posterior(
     ] = None,
     seed: options.Seed = 1,
     workers: options.Workers = None,
+    engine: options.Engine = "local",
     lang: options.Lang = None,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -52,7 +53,7 @@ def posterior(
     with progress.shown(said.quiet) as show:
         found = study.sample(
             asked, place, seed=seed, workers=workers or options.default_workers(), state=state,
-            particles=particles,
+            particles=particles, engine=engine,
             progress=lambda done: show(progress.Count(done, total, "sets")),
         )  # fmt: skip
     study.write(found, out)
@@ -82,6 +83,7 @@ def sensitivity(
     ] = None,
     seed: options.Seed = 1,
     workers: options.Workers = None,
+    engine: options.Engine = "local",
     lang: options.Lang = None,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -100,7 +102,7 @@ def sensitivity(
     with progress.shown(said.quiet) as show:
         found = study.sensitivity(
             asked, thin(place, every), seed=seed, paths=4, samples=samples, centre=centre,
-            points=points, workers=workers or options.default_workers(),
+            points=points, workers=workers or options.default_workers(), engine=engine,
             progress=lambda done: show(progress.Count(done, total, "sets")),
         )  # fmt: skip
     study.write(found, out)

@@ -16,7 +16,7 @@ from crowdfall.cli.tables import print_json, print_story
 from crowdfall.i18n import language, translate
 
 if TYPE_CHECKING:
-    from crowdfall.engine.blocks import Engine
+    from crowdfall.engine.workers import Engine
     from crowdfall.market.snapshot import Market
     from crowdfall.results.place import Place
     from crowdfall.results.store import RunFolder

@@ -6,33 +6,21 @@ worker that outlives its owner can't disturb a resumed run, and no storage has t
 
 from __future__ import annotations
 
-import os
-import pickle
-import signal
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from multiprocessing import active_children, get_context, parent_process
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, Final, Literal
+from multiprocessing import active_children
+from typing import Any
 
 from crowdfall.engine.factors import base_factors, cache_folder, factor_key, packed, save
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
+from crowdfall.engine.workers import Engine, processes, ray_session, with_shared
 from crowdfall.errors import RunError
 from crowdfall.market.snapshot import Market
 from crowdfall.results.store import encode
 from crowdfall.scenarios.schema import Scenario
-
-THREADS: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "MKL_NUM_THREADS")
-
-Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +85,12 @@ def play(job: Job, parts: list[Part], workers: int, engine: Engine) -> Iterator[
 
 
 def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]:
-    for name in THREADS:  # inherited by the workers: one thread a process
-        os.environ.setdefault(name, "1")
     others = active_children()
-    with _kept(job) as file, ProcessPoolExecutor(
-        min(workers, len(parts)), mp_context=get_context("spawn"), initializer=_start,
-        initargs=(file,),
-    ) as pool:  # fmt: skip
+    with processes(job, min(workers, len(parts))) as pool:
         try:
-            waiting: set[Future[Played]] = {pool.submit(_block_of_worker, part) for part in parts}
+            waiting: set[Future[Played]] = {
+                pool.submit(with_shared, play_block, part) for part in parts
+            }
             while waiting:
                 finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
@@ -120,83 +105,20 @@ def _in_processes(job: Job, parts: list[Part], workers: int) -> Iterator[Played]
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-@contextmanager
-def _kept(job: Job) -> Iterator[str]:
-    """Keep a job in a file for the workers, and return its name.
-
-    Handed over at their start it would not fit into a pipe, and a worker that is killed before it
-    has read all of it would leave its parent writing for ever.
-    """
-    with NamedTemporaryFile(prefix="crowdfall-") as file:
-        pickle.dump(job, file)
-        file.flush()
-        yield file.name
-
-
-_of_worker: Job | None = None
-
-
-def _start(file: str) -> None:
-    global _of_worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the pool
-    # A parent that is killed can't stop its workers: they would wait for orders for ever.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _of_worker = pickle.loads(Path(file).read_bytes())
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _block_of_worker(part: Part) -> Played:
-    assert _of_worker is not None  # set by the initializer of the pool
-    return play_block(_of_worker, part)
-
-
 def _on_ray(job: Job, parts: list[Part], workers: int) -> Iterator[Played]:
-    """Play blocks as Ray tasks of one processor, ``workers`` at a time.
-
-    Joins the cluster that RAY_ADDRESS names; starts one on this machine otherwise.
-    """
-    if find_spec("ray") is None:
-        raise RunError("no_ray")
-    # Under ``uv run`` Ray would start its workers in a new environment, without this package.
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
-    ray: Any = import_module("ray")
-    owner = not ray.is_initialized()
-    if owner:
-        _join_ray(ray, workers)
-    try:
-        task: Callable[..., Any] = ray.remote(num_cpus=1)(play_block).remote
-        shared, left = ray.put(job), list(parts)
-        running = [task(shared, left.pop(0)) for _ in range(min(workers, len(left)))]
-        while running:
-            done, running = ray.wait(running)
-            played = ray.get(done[0])
-            if left:
-                running.append(task(shared, left.pop(0)))
-            yield played
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    except ray.exceptions.RayError as error:
-        raise RunError("worker_lost", path=job.run) from error
-    finally:
-        if owner:
-            ray.shutdown()
-
-
-def _join_ray(ray: Any, workers: int) -> None:  # noqa: ANN401 - ray carries few types
-    for name in THREADS:  # inherited by the workers of this machine
-        os.environ.setdefault(name, "1")
-    words: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if not os.environ.get("RAY_ADDRESS"):
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        words |= {"num_cpus": workers, "include_dashboard": False}
-    try:
-        ray.init(**words)
-    except Exception as error:  # Ray raises bare ones
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        raise RunError("ray_start", why=why[0]) from error
+    """Play blocks as Ray tasks of one processor, ``workers`` at a time."""
+    with ray_session(workers) as ray:
+        try:
+            task: Callable[..., Any] = ray.remote(num_cpus=1)(play_block).remote
+            shared, left = ray.put(job), list(parts)
+            running = [task(shared, left.pop(0)) for _ in range(min(workers, len(left)))]
+            while running:
+                done, running = ray.wait(running)
+                played = ray.get(done[0])
+                if left:
+                    running.append(task(shared, left.pop(0)))
+                yield played
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError as error:
+            raise RunError("worker_lost", path=job.run) from error

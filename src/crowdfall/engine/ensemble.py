@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from crowdfall import __version__
-from crowdfall.engine.blocks import Engine, Job, parts_of, play
+from crowdfall.engine.blocks import Job, parts_of, play
 from crowdfall.engine.factors import base_is_missing, code_digest, factor_key
 from crowdfall.engine.setting import setting
 from crowdfall.engine.summary import summary_of
+from crowdfall.engine.workers import Engine
 from crowdfall.errors import RunError
 from crowdfall.market.snapshot import Market
 from crowdfall.results.inputs import inputs_of, kept, words_of

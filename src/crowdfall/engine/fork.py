@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from crowdfall.engine import ensemble
-from crowdfall.engine.blocks import Engine
 from crowdfall.engine.ensemble import Report
+from crowdfall.engine.workers import Engine
 from crowdfall.errors import RunError
 from crowdfall.results.inputs import kept
 from crowdfall.results.place import Place

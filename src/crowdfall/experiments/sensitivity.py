@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from crowdfall.engine.workers import Engine
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate.objective import Measured, Task, pool
 from crowdfall.experiments.calibrate.plan import Plan
@@ -51,7 +52,7 @@ class Sensitivity:
 
 def sensitivity(
     plan: Plan, market: Market, *, seed: int, paths: int, samples: int, workers: int,
-    centre: Float64 | None = None, points: int = 7,
+    centre: Float64 | None = None, points: int = 7, engine: Engine = "local",
     progress: Callable[[int], None] | None = None,
 ) -> Sensitivity:  # fmt: skip
     """Return the indices over the plan's box and slices through ``centre`` (its middle if None).
@@ -66,7 +67,7 @@ def sensitivity(
     task = Task(plan=plan, market=market, seed=seed, paths=paths,
                 counts=np.ones(len(plan.targets), bool))  # fmt: skip
     done = 0
-    with pool(task, workers) as evaluators:
+    with pool(task, workers, engine) as evaluators:
 
         def outputs(columns: Float64) -> Float64:  # (D, n) -> (outputs, n), as scipy asks
             nonlocal done

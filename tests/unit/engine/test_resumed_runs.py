@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 from polars.testing import assert_frame_equal
 
-from crowdfall.engine import blocks, ensemble
+from crowdfall.engine import blocks, ensemble, workers
 from crowdfall.engine.ensemble import Progress
 from crowdfall.errors import RunError
 from crowdfall.results import lock
@@ -193,7 +193,7 @@ def test_ray_that_does_not_start_is_told() -> None:
         raise RuntimeError("The current node timed out during startup.\nMore words.")
 
     with pytest.raises(RunError) as caught:
-        blocks._join_ray(SimpleNamespace(init=init), 1)
+        workers.join_ray(SimpleNamespace(init=init), 1)
     assert caught.value.code == "ray_start"
     assert "timed out during startup" in told(caught.value)
     assert "More words" not in told(caught.value)

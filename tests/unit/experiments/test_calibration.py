@@ -105,7 +105,7 @@ def toy(task: Task, point: np.ndarray) -> Measured:
     return Measured(loss=value, medians=np.full(count, value), crashed=1.0, misses=misses)
 
 
-def in_this_process(task: Task, workers: int) -> object:
+def in_this_process(task: Task, workers: int, engine: str) -> object:
     class Here:
         def __enter__(self) -> Here:
             return self
@@ -307,9 +307,9 @@ def test_a_stage_on_chosen_targets_leaves_the_calm_year_out(
 ) -> None:
     seen = []
 
-    def watch(task: Task, workers: int) -> object:
+    def watch(task: Task, workers: int, engine: str) -> object:
         seen.append((task.calm is None, len(task.counts)))
-        return in_this_process(task, workers)
+        return in_this_process(task, workers, engine)
 
     monkeypatch.setattr(search, "pool", watch)
     plan, market = study.plan(str(with_calm)), store.bundled()

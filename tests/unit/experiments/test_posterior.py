@@ -82,7 +82,7 @@ def test_a_stopped_predictive_goes_on_where_it_was(tmp_path: Path) -> None:
     def counting(function: object, jobs: object) -> list[object]:
         nonlocal done
         assert callable(function)
-        found = [function(job) for job in jobs]  # type: ignore[attr-defined]
+        found = [function(Normals(), job) for job in jobs]  # type: ignore[attr-defined]
         done += len(found)
         return found
 
@@ -116,7 +116,7 @@ def test_a_stopped_sampling_ends_at_the_same_population(tmp_path: Path) -> None:
 def test_the_order_of_work_changes_nothing(tmp_path: Path) -> None:
     def backwards(function: object, jobs: object) -> list[object]:
         assert callable(function)
-        return [function(job) for job in list(jobs)[::-1]][::-1]  # type: ignore[call-overload]
+        return [function(Normals(), job) for job in list(jobs)[::-1]][::-1]  # type: ignore[call-overload]
 
     one, other = sampled(tmp_path / "a"), sampled(tmp_path / "b", apply=backwards)
     np.testing.assert_array_equal(one[-1].points, other[-1].points)
@@ -226,7 +226,7 @@ def test_priors_that_are_not_flat_are_drawn_from(plan: calibrate.Plan) -> None:
 def test_sobol_indices_and_slices_of_a_known_function(
     plan: calibrate.Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def additive(task: Task, workers: int) -> object:
+    def additive(task: Task, workers: int, engine: str) -> object:
         class Here:
             def __enter__(self) -> Here:
                 return self

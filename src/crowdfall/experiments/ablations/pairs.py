@@ -7,21 +7,18 @@ fund lives or dies by a hair, single paths differ by more than most mechanisms d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from math import ceil
-from multiprocessing import get_context
 from typing import Final
 
 import numpy as np
 
-from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.ensemble import Progress
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import BlockResult, simulate
 from crowdfall.engine.state import Factors
+from crowdfall.engine.workers import crew
 from crowdfall.errors import RunError
 from crowdfall.experiments.ablations.terms import Study
 from crowdfall.experiments.targets import Target, measure_matrix
@@ -191,23 +188,5 @@ def _play(job: _Job, factors: Factors | None, workers: int) -> Iterator[Float64]
     if workers == 1:
         yield from (_one(job, number) for number in numbers)
         return
-    for name in THREADS:  # inherited by the workers: one thread a process
-        os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(
-        min(workers, len(numbers)), mp_context=get_context("spawn"), initializer=_start,
-        initargs=(job,),
-    ) as pool:  # fmt: skip
-        yield from pool.map(_one_of_worker, numbers)
-
-
-_of_worker: _Job | None = None
-
-
-def _start(job: _Job) -> None:
-    global _of_worker  # the market is sent to each process once, not with each ablation
-    _of_worker = job
-
-
-def _one_of_worker(number: int) -> Float64:
-    assert _of_worker is not None  # set by the initializer of the pool
-    return _one(_of_worker, number)
+    with crew(job, min(workers, len(numbers))) as apply:
+        yield from apply(_one, numbers)

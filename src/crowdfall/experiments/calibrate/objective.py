@@ -6,19 +6,16 @@ losses differ by the parameters alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Final
 
 import numpy as np
 
-from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.setting import setting
 from crowdfall.engine.simulate import simulate
+from crowdfall.engine.workers import Apply, Engine, crew
 from crowdfall.errors import RunError
 from crowdfall.experiments.calibrate.plan import Calm, Plan
 from crowdfall.experiments.targets import Target, measure_matrix
@@ -197,33 +194,16 @@ def evaluate(task: Task, point: Float64) -> Measured:
 class Pool:
     """Workers that evaluate points of one task; results in the order of the points."""
 
-    def __init__(self, executor: ProcessPoolExecutor) -> None:
-        self._executor = executor
+    def __init__(self, apply: Apply) -> None:
+        self._apply = apply
 
     def evaluate(self, points: Sequence[Float64]) -> list[Measured]:
         """Return what each point is worth, whatever the number of workers."""
-        return list(self._executor.map(_evaluate_here, points))
+        return list(self._apply(evaluate, points))
 
 
 @contextmanager
-def pool(task: Task, workers: int) -> Iterator[Pool]:
+def pool(task: Task, workers: int, engine: Engine = "local") -> Iterator[Pool]:
     """Yield workers for a task, one thread each."""
-    with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(task,)
-    ) as executor:
-        yield Pool(executor)
-
-
-_here: Task | None = None
-
-
-def _start(task: Task) -> None:
-    global _here
-    for name in THREADS:
-        os.environ[name] = "1"
-    _here = task
-
-
-def _evaluate_here(point: Float64) -> Measured:
-    assert _here is not None  # set by the initializer of the pool
-    return evaluate(_here, point)
+    with crew(task, workers, engine) as apply:
+        yield Pool(apply)

@@ -17,9 +17,10 @@ import numpy as np
 
 from crowdfall import __version__
 from crowdfall.engine.factors import code_digest
+from crowdfall.engine.workers import Engine
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate import newton
-from crowdfall.experiments.calibrate.objective import Measured, Task, pool
+from crowdfall.experiments.calibrate.objective import Measured, Pool, Task, pool
 from crowdfall.experiments.calibrate.plan import Plan, Stage
 from crowdfall.experiments.saved_state import keep, resumed
 from crowdfall.market.snapshot import Market
@@ -82,6 +83,7 @@ def calibrate(
     workers: int,
     state: Path,
     calm: Market | None = None,
+    engine: Engine = "local",
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Fit, ...]:
     """Search all stages and return the best of each; the last one is the fit.
@@ -103,7 +105,8 @@ def calibrate(
             calm=thin(calm, plan.calm.every) if plan.calm and calm and stage.calm else None,
         )  # fmt: skip
         save = partial(keep, state, key, search)
-        _play(plan, stage, search, task, workers, seed, save, progress or (lambda _: None))
+        with pool(task, workers, engine) as evaluators:
+            _play(stage, search, task, evaluators, seed, save, progress or (lambda _: None))
         search.done.append(_best(search))
         search.stage, search.cma, search.best, search.steps = search.stage + 1, None, None, 0
         keep(state, key, search)
@@ -111,35 +114,35 @@ def calibrate(
 
 
 def _play(
-    plan: Plan, stage: Stage, search: Search, task: Task, workers: int, seed: int,
+    stage: Stage, search: Search, task: Task, evaluators: Pool, seed: int,
     save: Callable[[], None], show: Callable[[int], None],
 ) -> None:  # fmt: skip
+    plan = task.plan
     moving = plan.moving(stage)
     base = search.done[-1].point if search.done else plan.start
-    with pool(task, workers) as evaluators:
 
-        def score(parts: list[Float64], generation: int) -> list[Measured]:
-            points = [_whole(base, moving, part) for part in parts]
-            found = evaluators.evaluate(points)
-            k = int(np.argmin([each.loss for each in found]))
-            if search.best is None or found[k].loss < search.best.measured.loss:
-                search.best = Fit(stage=stage.name, point=points[k], measured=found[k],
-                                  generation=generation)  # fmt: skip
-            return found
+    def score(parts: list[Float64], generation: int) -> list[Measured]:
+        points = [_whole(base, moving, part) for part in parts]
+        found = evaluators.evaluate(points)
+        k = int(np.argmin([each.loss for each in found]))
+        if search.best is None or found[k].loss < search.best.measured.loss:
+            search.best = Fit(stage=stage.name, point=points[k], measured=found[k],
+                              generation=generation)  # fmt: skip
+        return found
 
-        if search.best is None:
-            score([base[moving], *_draws(stage, len(moving), seed, search.stage)], 0)
-            if stage.method == "cma":
-                search.cma = _new(stage, _best(search).point[moving], seed, search.stage)
-            save()
-            show(_so_far(plan, search))
-        while _generation(search) < stage.generations:
-            if search.cma is None:
-                _step(stage, moving, task, search, score)
-            else:
-                _generate(stage, seed, search, search.cma, score)
-            save()
-            show(_so_far(plan, search))
+    if search.best is None:
+        score([base[moving], *_draws(stage, len(moving), seed, search.stage)], 0)
+        if stage.method == "cma":
+            search.cma = _new(stage, _best(search).point[moving], seed, search.stage)
+        save()
+        show(_so_far(plan, search))
+    while _generation(search) < stage.generations:
+        if search.cma is None:
+            _step(stage, moving, task, search, score)
+        else:
+            _generate(stage, seed, search, search.cma, score)
+        save()
+        show(_so_far(plan, search))
 
 
 Score = Callable[[list[Float64], int], list[Measured]]

@@ -73,7 +73,6 @@ class Population:
 
 @dataclass(frozen=True, kw_only=True)
 class _Job:
-    model: Model
     seed: int
     generation: int
     particle: int
@@ -91,7 +90,6 @@ class _Found:
 
 @dataclass(frozen=True, kw_only=True)
 class _Again:
-    model: Model
     point: Float64
     trial: int
 
@@ -104,7 +102,7 @@ class _Progress:
     fresh: list[Float64] = field(default_factory=list)
 
 
-Map = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+Map = Callable[[Callable[[Any, Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 def smc(
@@ -114,18 +112,20 @@ def smc(
     seed: int,
     state: Path,
     key: object,
-    apply: Map = map,
+    apply: Map | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[Population, ...]:
     """Return the generations reached, the last one at the smallest tolerance reached.
 
-    ``apply`` maps a function over jobs, in order, in as many processes as it likes. Goes on from
-    ``state`` where a sampling of the same ``key`` stopped; CalibrationError where the state is of
-    another or can't be read, or where the first tolerance is out of reach.
+    ``apply`` maps a function of the model and a job over jobs, in order, in as many processes as it
+    likes, which hold the model; here where None. Goes on from ``state`` where a sampling of the
+    same ``key`` stopped; CalibrationError where the state is of another or can't be read, or where
+    the first tolerance is out of reach.
     """
     now = resumed(state, key, _Progress) or _Progress()
+    apply = apply or _here(model)
     while not now.ended and len(now.done) < len(schedule.tolerances):
-        jobs = _jobs(model, schedule, seed, now.done)
+        jobs = _jobs(schedule, seed, now.done)
         while len(now.found) < schedule.particles:
             first = len(now.found)
             now.found += apply(_attempt, jobs[first : first + CHUNK])
@@ -151,7 +151,7 @@ def afresh(
     *,
     state: Path,
     key: object,
-    apply: Map = map,
+    apply: Map | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Float64:
     """Return what one more simulation of each particle gives, (N, ...).
@@ -160,8 +160,9 @@ def afresh(
     are the predictive by which coverage may be judged. ``state`` as ``smc`` left it.
     """
     now = resumed(state, key, _Progress) or _Progress()
+    apply = apply or _here(model)
     first = len(schedule.tolerances) * schedule.particles * schedule.attempts
-    jobs = [_Again(model=model, point=p, trial=first + k) for k, p in enumerate(last.points)]
+    jobs = [_Again(point=p, trial=first + k) for k, p in enumerate(last.points)]
     while len(now.fresh) < len(jobs):
         start = len(now.fresh)
         now.fresh += apply(_again, jobs[start : start + CHUNK])
@@ -171,18 +172,22 @@ def afresh(
     return np.stack(now.fresh)
 
 
-def _again(job: _Again) -> Float64:
-    return job.model.simulate(job.point, job.trial)[1]
+def _here(model: Model) -> Map:
+    return lambda function, jobs: (function(model, job) for job in jobs)
 
 
-def _jobs(model: Model, schedule: Schedule, seed: int, done: Sequence[Population]) -> list[_Job]:
+def _again(model: Model, job: _Again) -> Float64:
+    return model.simulate(job.point, job.trial)[1]
+
+
+def _jobs(schedule: Schedule, seed: int, done: Sequence[Population]) -> list[_Job]:
     before = None
     if done:
         last = done[-1]
         root: Float64 = np.linalg.cholesky(kernel(last)).astype(np.float64)
         before = (last.points, np.cumsum(last.weights), root)
     return [
-        _Job(model=model, seed=seed, generation=len(done), particle=k, schedule=schedule,
+        _Job(seed=seed, generation=len(done), particle=k, schedule=schedule,
              before=before)
         for k in range(schedule.particles)
     ]  # fmt: skip
@@ -197,26 +202,26 @@ def kernel(population: Population) -> Float64:
     return np.asarray(2.0 * covariance + 1e-8 * np.eye(points.shape[1]))
 
 
-def _attempt(job: _Job) -> _Found:
+def _attempt(model: Model, job: _Job) -> _Found:
     schedule = job.schedule
     rng = np.random.default_rng([job.seed, job.generation, job.particle])
     serial = (job.generation * schedule.particles + job.particle) * schedule.attempts
     for attempt in range(schedule.attempts):
-        point = _propose(job, rng)
-        distance, values = job.model.simulate(point, serial + attempt)
+        point = _propose(model, job, rng)
+        distance, values = model.simulate(point, serial + attempt)
         if distance <= schedule.tolerances[job.generation]:
             return _Found(point=point, distance=distance, values=values, simulations=attempt + 1)
     return _Found(point=None, distance=np.inf, values=None, simulations=schedule.attempts)
 
 
-def _propose(job: _Job, rng: np.random.Generator) -> Float64:
+def _propose(model: Model, job: _Job, rng: np.random.Generator) -> Float64:
     if job.before is None:
-        return job.model.draw(rng)
+        return model.draw(rng)
     points, cumulative, root = job.before
     while True:
         ancestor = points[np.searchsorted(cumulative, rng.random() * cumulative[-1])]
         point = np.asarray(ancestor + root @ rng.standard_normal(len(ancestor)))
-        if np.isfinite(job.model.log_prior(point)):
+        if np.isfinite(model.log_prior(point)):
             return point
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crowdfall import __version__
-from crowdfall.engine.blocks import THREADS
 from crowdfall.engine.factors import code_digest
+from crowdfall.engine.workers import Engine, crew
 from crowdfall.errors import CalibrationError
 from crowdfall.experiments.calibrate.objective import IMPOSSIBLE, loss, simulated
 from crowdfall.experiments.calibrate.plan import Plan, Sampling
@@ -125,6 +122,7 @@ def sample(
     workers: int,
     state: Path,
     particles: int | None = None,
+    engine: Engine = "local",
     progress: Callable[[int], None] | None = None,
 ) -> Posterior:
     """Return the posterior of a plan by its committed schedule.
@@ -141,13 +139,7 @@ def sample(
     model = ReplayModel(plan=plan, market=thin(market, terms.every), seed=seed, paths=terms.paths)
     key = (plan.digest, tuple(c.digest for c in plan.counted), market.digest, seed,
            schedule.particles, __version__, code_digest())  # fmt: skip
-    for name in THREADS:
-        os.environ[name] = "1"
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-
-        def apply(function: Callable[[Any], Any], jobs: Iterable[Any]) -> Iterable[Any]:
-            return executor.map(function, jobs)
-
+    with crew(model, workers, engine) as apply:
         found = smc(
             model, schedule, seed=seed, state=state, key=key, apply=apply, progress=progress
         )
