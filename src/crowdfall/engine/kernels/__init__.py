@@ -3,8 +3,9 @@
 P paths, R books, S books that may buy, N stocks in order of size group, G groups; ``edges``
 (G + 1,) are the first stocks of the groups. Strict floating point: near the tipping point the last
 digit decides, so sums over stocks are taken in LANES partial sums of a fixed order, which vectors
-can keep and no block or machine changes. Loops run over slices and write to one array each: that is
-what the compiler turns into vectors. Numba is used here and in ``engine.random`` alone.
+can keep and no block or machine changes. Loops run over slices without branches: that is what the
+compiler turns into vectors. ``stages`` takes the kernels of a bar path by path, while what they
+share is in the cache. Numba is used here and in ``engine.random`` alone.
 """
 
 from crowdfall.engine.kernels.books import (
