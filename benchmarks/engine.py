@@ -159,58 +159,48 @@ def ensembles(market: Any, paths: int) -> dict[str, float]:  # noqa: ANN401
             f"memory, {4 * paths} paths, GB": many, "memory of a worker, GB": many}  # fmt: skip
 
 
-def stages(run: Any, sold: float) -> tuple[Any, Any]:  # noqa: ANN401
-    """Return a block's arrays as the stages of a bar take them, every book selling a share."""
-    from crowdfall.engine import kernels as k
-
-    p, led, x = run.prices, run.ledger, run.scratch
-    wide = led.group_value.shape
-    books = k.Books(
-        base=led.base.copy(), kept=led.kept.copy(), worth=-np.ones_like(led.kept),
-        held_back=led.held_back.copy(), fresh=led.fresh.copy(), slot=led.slot, capped=led.capped,
-        queue=led.base[:0], standing=led.fresh[:0], allowed=np.ones(wide[:2]),
-        share=np.full(wide, sold), buy=np.zeros(wide), wanted=x.wanted, filled=x.filled,
-        sold=x.sold, served=x.served, bought=x.bought,
-    )  # fmt: skip
-    stocks = k.Stocks(
-        price=p.price, log_price=p.log_price, low=p.low, high=p.high, locked=p.locked, own=x.own,
-        loading=p.loading, sales=x.sales, scale=x.scale, ordered=x.ordered, weight=x.weight,
-        purchases=x.purchases, filled_sales=x.filled_sales, filled_new=x.filled_new,
-        filled_purchases=x.filled_purchases, waiting=p.locked[:0], queued=x.own[:0],
-        filled_queue=x.own[:0], background=led.background.copy(),
-    )  # fmt: skip
-    return books, stocks
-
-
 def bar_of_kernels(run: Any, sold: float) -> Callable[[], None]:  # noqa: ANN401
     """Return the kernels of one bar on a block's own arrays, every book selling a share of all."""
     from crowdfall.engine import kernels as k
 
-    s, p, x = run.setting, run.prices, run.scratch
-    books, stocks = stages(run, sold)
-    groups, least = len(s.group_float), s.scenario.impact.locked_fill
+    s, p, led, x = run.setting, run.prices, run.ledger, run.scratch
+    paths, books, groups = led.group_value.shape
+    share, buy = np.full((paths, books, groups), sold), np.zeros((paths, books, groups))
+    locked, least = p.locked, s.scenario.impact.locked_fill
     limit = s.market.stocks.adv * 0.03
-    normal, stress = np.ones_like(p.noise), np.ones((len(p.noise), groups))
-    target, moved = np.ones_like(stress), p.group
-    valued = np.arange(len(books.slot) if sold else 0, dtype=np.int64)
-    values, sellable = np.empty_like(books.share), np.empty_like(books.share)
-    held = (books.base, books.kept, books.worth, books.held_back, books.fresh, books.slot)
+    normal, stress = np.ones_like(p.noise), np.ones((paths, groups))
+    target = np.ones((paths, groups))
+    moved, held = p.group, led.held_back.copy()
+    shares, kept, worth = led.base.copy(), led.kept.copy(), -np.ones_like(led.kept)
+    valued = np.arange(books if sold else 0, dtype=np.int64)
+    values, sellable = np.empty_like(share), np.empty_like(share)
+    background, fresh = led.background.copy(), led.fresh.copy()
+    books_held = (shares, kept, worth, held, fresh, led.slot)
 
     def work() -> None:
         k.add_noise(p.noise, normal, p.day_scale, stress, s.edges)
-        k.group_values(*held, p.price, s.edges, valued, values, sellable)
-        k.order_stocks(books, stocks, s.edges, limit, s.float_shares, False)
+        k.group_values(*books_held, p.price, s.edges, valued, values, sellable)
+        k.collect_sales(*books_held, p.price, s.edges, share, led.capped, locked, limit, x.sales,
+                        x.scale, x.wanted, x.ordered)  # fmt: skip
+        k.spread_purchases(buy, s.float_shares, p.price, s.edges, x.weight, x.purchases)
         for _ in range(2):
             np.add(p.noise, p.impact, out=x.own)
             k.solve_factors(x.own, s.slope, p.loading, moved, s.index_weight, p.base, p.low,
                             p.high, s.edges, target, p.market, p.group, True, False)  # fmt: skip
-        k.fill_stocks(books, stocks, s.edges, s.slope, moved, p.market, least, False, x.net, True)
+        k.fill_orders(x.own, s.slope, p.loading, moved, p.market, p.log_price, p.low, p.high,
+                      s.edges, least, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
+                      x.net)  # fmt: skip
+        k.filled_by_book(shares, kept, held, fresh, led.slot, p.price, s.edges, share, led.capped,
+                         x.scale, x.filled_sales, x.ordered, x.wanted, x.filled)  # fmt: skip
         k.add_volume(p.volume, 0.97, x.sales, x.purchases, x.filled_sales, x.filled_purchases,
                      s.market.stocks.adv, p.depth, s.edges)  # fmt: skip
         k.own_impact(p.volume, run.strength, 0.6, p.impact)
         k.set_prices(x.own, s.slope, p.loading, moved, p.market, p.low, p.high, s.edges,
                      s.market.stocks.close, p.log_price, p.price)  # fmt: skip
-        k.book_stocks(books, stocks, s.edges, False)
+        k.book_sales(*books_held, p.price, s.edges, share, led.capped, x.scale, x.filled_sales,
+                     x.ordered, background, x.sold)  # fmt: skip
+        k.book_purchases(*books_held, p.price, s.edges, buy, x.weight, x.filled_purchases,
+                         background, x.bought)  # fmt: skip
         k.index_levels(p.log_price, p.base, s.index_weight, s.edges, p.level)
         k.limit_state(p.log_price, p.low, p.high, s.counted, s.edges, p.locked, p.touched,
                       p.locked_share, p.down, p.up)  # fmt: skip
