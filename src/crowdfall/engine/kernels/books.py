@@ -20,7 +20,7 @@ import numba as nb
 import numpy as np
 
 from crowdfall.engine.kernels.elementary import clear, list_flagged, multiply
-from crowdfall.engine.kernels.vectors import add_four, dot, dots
+from crowdfall.engine.kernels.vectors import dot, dots
 
 _MOST: Final = 0.999
 """Share of a book sold at once beyond which every stock is written: little would be kept."""
@@ -78,13 +78,10 @@ def _add_rows(rows, a, b, line, factor, out):
     """
     whole = len(line) // 4 * 4
     for j in range(0, whole, 4):
-        four = (line[j], line[j + 1], line[j + 2], line[j + 3])
+        x, y = rows[line[j], a:b], rows[line[j + 1], a:b]
+        z, w = rows[line[j + 2], a:b], rows[line[j + 3], a:b]
         c, d, e, f = factor[j], factor[j + 1], factor[j + 2], factor[j + 3]
-        n = min(j + 4, len(line) - 4)
-        ahead = (line[n], line[n + 1], line[n + 2], line[n + 3])
-        done = add_four(rows, four, (c, d, e, f), ahead, a, out)
-        x, y, z, w = rows[four[0], a:b], rows[four[1], a:b], rows[four[2], a:b], rows[four[3], a:b]
-        for i in range(done, len(out)):
+        for i in range(len(out)):
             out[i] += (c * x[i] + d * y[i]) + (e * z[i] + f * w[i])
     for j in range(whole, len(line)):
         x, c = rows[line[j], a:b], factor[j]
