@@ -7,61 +7,66 @@ from crowdfall.engine.crowd import Book
 from crowdfall.engine.run_state import Run
 from crowdfall.types import Float64
 
-_STAGES = 3
 
-
-def _turned(bar: int, stage: int) -> bool:
-    """Return whether a stage goes from the last path to the first: every second one does."""
-    return (_STAGES * bar + stage) % 2 == 1
-
-
-def _books(run: Run, orders: Book) -> kernels.Books:
-    ledger, scratch, queue = run.ledger, run.scratch, run.queue
-    return kernels.Books(
-        base=ledger.base, kept=ledger.kept, worth=ledger.worth, held_back=ledger.held_back,
-        fresh=ledger.fresh, slot=ledger.slot, capped=ledger.capped,
-        queue=ledger.base[:0] if queue is None else queue.shares,
-        standing=ledger.fresh[:0] if queue is None else queue.standing,
-        allowed=orders.allowed, share=orders.share, buy=orders.buy, wanted=scratch.wanted,
-        filled=scratch.filled, sold=scratch.sold, served=scratch.served, bought=scratch.bought,
-    )  # fmt: skip
-
-
-def _stocks(run: Run) -> kernels.Stocks:
-    prices, scratch, queue = run.prices, run.scratch, run.queue
-    return kernels.Stocks(
-        price=prices.price, log_price=prices.log_price, low=prices.low, high=prices.high,
-        locked=prices.locked, own=scratch.own, loading=prices.loading, sales=scratch.sales,
-        scale=scratch.scale, ordered=scratch.ordered, weight=scratch.weight,
-        purchases=scratch.purchases, filled_sales=scratch.filled_sales,
-        filled_new=scratch.filled_new, filled_purchases=scratch.filled_purchases,
-        waiting=prices.locked[:0] if queue is None else queue.waiting,
-        queued=scratch.own[:0] if queue is None else queue.queued,
-        filled_queue=scratch.own[:0] if queue is None else queue.filled,
-        background=run.ledger.background,
-    )  # fmt: skip
-
-
-def order_stocks(run: Run, orders: Book, bar: int) -> None:
+def order_stocks(run: Run, orders: Book) -> None:
     """Add up the orders of all books by stock, and the queues that wait from before."""
-    setting = run.setting
+    ledger, prices, setting, x, queue = run.ledger, run.prices, run.setting, run.scratch, run.queue
     limit = setting.scenario.noise.participation * setting.market.stocks.adv * setting.dt
-    kernels.order_stocks(
-        _books(run, orders), _stocks(run), setting.edges, limit, setting.float_shares,
-        _turned(bar, 0),
+    kernels.collect_sales(
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        prices.price, setting.edges, orders.share, ledger.capped, prices.locked, limit, x.sales,
+        x.scale, x.wanted, x.ordered,
     )  # fmt: skip
+    kernels.spread_purchases(
+        orders.buy, setting.float_shares, prices.price, setting.edges, x.weight, x.purchases
+    )
+    if queue is not None:
+        kernels.join_queue(
+            queue.shares, queue.standing, queue.waiting, ledger.base, ledger.kept,
+            ledger.held_back, ledger.slot, prices.price, setting.edges, orders.share,
+            ledger.capped, x.scale, orders.allowed, prices.low, prices.high, x.sales,
+            queue.queued,
+        )  # fmt: skip
 
 
-def fill_stocks(run: Run, orders: Book, moved: Float64, bar: int) -> None:
+def fill_stocks(run: Run, orders: Book, moved: Float64) -> None:
     """Fill orders up to the limits; measure what every book sold, at the last price."""
-    setting = run.setting
-    kernels.fill_stocks(
-        _books(run, orders), _stocks(run), setting.edges, setting.slope, moved, run.prices.market,
-        setting.scenario.impact.locked_fill, run.queue is not None and run.queue.early,
-        run.scratch.net, _turned(bar, 1),
+    ledger, prices, setting, x, queue = run.ledger, run.prices, run.setting, run.scratch, run.queue
+    kernels.fill_orders(
+        x.own, setting.slope, prices.loading, moved, prices.market, prices.log_price, prices.low,
+        prices.high, setting.edges, setting.scenario.impact.locked_fill, x.sales, x.purchases,
+        x.filled_sales, x.filled_purchases, x.net,
+    )  # fmt: skip
+    if queue is None:
+        x.filled_new = x.filled_sales
+    else:
+        kernels.share_fills(
+            x.sales, queue.queued, x.filled_sales, queue.early, queue.filled, x.filled_new
+        )
+    kernels.filled_by_book(
+        ledger.base, ledger.kept, ledger.held_back, ledger.fresh, ledger.slot, prices.price,
+        setting.edges, orders.share, ledger.capped, x.scale, x.filled_new, x.ordered, x.wanted,
+        x.filled,
     )  # fmt: skip
 
 
-def book_stocks(run: Run, orders: Book, bar: int) -> None:
+def book_stocks(run: Run, orders: Book) -> None:
     """Move what filled between the books and the background, at this bar's price."""
-    kernels.book_stocks(_books(run, orders), _stocks(run), run.setting.edges, _turned(bar, 2))
+    ledger, prices, setting, x, queue = run.ledger, run.prices, run.setting, run.scratch, run.queue
+    kernels.book_sales(
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        prices.price, setting.edges, orders.share, ledger.capped, x.scale, x.filled_new,
+        x.ordered, ledger.background, x.sold,
+    )  # fmt: skip
+    kernels.book_purchases(
+        ledger.base, ledger.kept, ledger.worth, ledger.held_back, ledger.fresh, ledger.slot,
+        prices.price, setting.edges, orders.buy, x.weight, x.filled_purchases, ledger.background,
+        x.bought,
+    )  # fmt: skip
+    if queue is not None:
+        kernels.serve_queue(
+            queue.shares, queue.standing, queue.waiting, ledger.base, ledger.kept, ledger.worth,
+            ledger.held_back, ledger.slot, prices.price, setting.edges, orders.share,
+            ledger.capped, x.scale, orders.allowed, prices.low, prices.high, queue.queued,
+            queue.filled, x.filled_new, ledger.background, x.sold, x.served,
+        )  # fmt: skip

@@ -45,7 +45,7 @@ def step(run: Run, day: int, bar: int) -> None:
     orders = collect_orders(run, day, bar)
     draw_noise(run, day, bar)
     first_prices(run, orders, day, bar)
-    fill_stocks(run, orders, run.scratch.dislocation + run.prices.group, bar)
+    fill_stocks(run, orders, run.scratch.dislocation + run.prices.group)
     final_prices(run, orders, day, bar)
     book(run, orders, day, bar)
     observe(run, bar)
@@ -70,7 +70,7 @@ def collect_orders(run: Run, day: int, bar: int) -> Book:
             enter(orders, member, decision, ledger.sellable[:, member.rows])
     answer_calls(run, orders, bar)
     restrict(run, orders, day, bar)
-    order_stocks(run, orders, bar)
+    order_stocks(run, orders)
     stock_books.join(run, orders)
     return orders
 
@@ -194,7 +194,7 @@ def check_pin(run: Run, day: int, bar: int) -> None:
 def book(run: Run, orders: Book, day: int, bar: int) -> None:
     """Move shares, cash and futures; the basis answers the flow."""
     scratch, ledger, setting = run.scratch, run.ledger, run.setting
-    book_stocks(run, orders, bar)
+    book_stocks(run, orders)
     stock_books.book(run, orders)
     costs = charge(ledger, scratch.bought, scratch.sold, costs_in_force(setting, day))
     pressure, fees = run.roll(day, bar)

@@ -3,8 +3,8 @@
 P paths, R books, S books that may buy, N stocks in order of size group, G groups; ``edges``
 (G + 1,) are the first stocks of the groups. Strict floating point: near the tipping point the last
 digit decides, so sums over stocks are taken in LANES partial sums of a fixed order, which vectors
-can keep and no block or machine changes. Loops run over slices and write to one array each: that is
-what the compiler turns into vectors. Numba is used here and in ``engine.random`` alone.
+can keep and no block or machine changes. Loops run over slices without branches: that is what the
+compiler turns into vectors. Numba is used here and in ``engine.random`` alone.
 """
 
 from crowdfall.engine.kernels.books import (
@@ -27,26 +27,20 @@ from crowdfall.engine.kernels.prices import (
     solve_factors,
 )
 from crowdfall.engine.kernels.queue import join_queue, serve_queue, share_fills
-from crowdfall.engine.kernels.stages import Books, Stocks, book_stocks, fill_stocks, order_stocks
 
 __all__ = [
-    "Books",
-    "Stocks",
     "add_noise",
     "add_volume",
     "book_purchases",
     "book_sales",
-    "book_stocks",
     "collect_sales",
     "fill_orders",
-    "fill_stocks",
     "filled_by_book",
     "group_values",
     "index_levels",
     "join_queue",
     "limit_state",
     "net_flow",
-    "order_stocks",
     "own_impact",
     "serve_queue",
     "set_prices",

@@ -20,7 +20,7 @@ import numba as nb
 import numpy as np
 
 from crowdfall.engine.kernels.elementary import clear, list_flagged, multiply
-from crowdfall.engine.kernels.vectors import add_four, dot, dots
+from crowdfall.engine.kernels.vectors import dot, dots
 
 _MOST: Final = 0.999
 """Share of a book sold at once beyond which every stock is written: little would be kept."""
@@ -78,13 +78,10 @@ def _add_rows(rows, a, b, line, factor, out):
     """
     whole = len(line) // 4 * 4
     for j in range(0, whole, 4):
-        four = (line[j], line[j + 1], line[j + 2], line[j + 3])
+        x, y = rows[line[j], a:b], rows[line[j + 1], a:b]
+        z, w = rows[line[j + 2], a:b], rows[line[j + 3], a:b]
         c, d, e, f = factor[j], factor[j + 1], factor[j + 2], factor[j + 3]
-        n = min(j + 4, len(line) - 4)
-        ahead = (line[n], line[n + 1], line[n + 2], line[n + 3])
-        done = add_four(rows, four, (c, d, e, f), ahead, a, out)
-        x, y, z, w = rows[four[0], a:b], rows[four[1], a:b], rows[four[2], a:b], rows[four[3], a:b]
-        for i in range(done, len(out)):
+        for i in range(len(out)):
             out[i] += (c * x[i] + d * y[i]) + (e * z[i] + f * w[i])
     for j in range(whole, len(line)):
         x, c = rows[line[j], a:b], factor[j]
@@ -132,7 +129,22 @@ def collect_sales(
             for k in range(2):
                 some = line[k, : count[k]]
                 _add_rows(base[p], a, b, some, factor[k], ordered[p, k, a:b])
-        _ration(ordered[p], price[p], locked[p], limit, sales[p], scale[p])
+        if _sells(share[p], kept[p], capped, True):
+            _ration(ordered[p], price[p], locked[p], limit, sales[p], scale[p])
+        else:
+            clear(scale[p])
+            multiply(ordered[p, 0], price[p], sales[p])
+
+
+@nb.njit(cache=True, error_model="numpy")
+def _sells(share, kept, capped, funds):
+    """Return whether any book of a sort, funds or others, sells anything."""
+    count = 0
+    for r in range(len(capped)):
+        if capped[r] == funds:
+            for g in range(share.shape[1]):
+                count += (share[r, g] > 0.0) & (kept[r, g] > 0.0)
+    return count > 0
 
 
 @nb.njit(cache=True, error_model="numpy")
@@ -236,10 +248,10 @@ def filled_by_book(
     rationed = np.empty(count)
     for p in range(len(base)):
         multiply(filled[p], scale[p], rationed)
-        _look(filled[p], price[p], ordered[p, 0], edges, odd[0], missing[0], yuan[0], counts[0],
-              worth[0])  # fmt: skip
-        _look(rationed, price[p], ordered[p, 1], edges, odd[1], missing[1], yuan[1], counts[1],
-              worth[1])  # fmt: skip
+        for k in range(2):
+            if _sells(share[p], kept[p], capped, k == 1):
+                _look(rationed if k else filled[p], price[p], ordered[p, k], edges, odd[k],
+                      missing[k], yuan[k], counts[k], worth[k])  # fmt: skip
         for r in range(len(slot)):
             k, s = 1 if capped[r] else 0, slot[r]
             for g in range(groups):
@@ -319,14 +331,15 @@ def book_sales(
     count, groups = price.shape[1], len(edges) - 1
     odd, counts = np.empty((2, count + 1), np.int64), np.empty((2, groups), np.int64)
     missing, yuan, filling = np.empty((2, count)), np.empty((2, count)), np.empty((2, count))
-    through, line = np.empty((2, count)), np.empty(len(slot) + 1, np.int64)
+    rationed, line = np.empty(count), np.empty(len(slot) + 1, np.int64)
     for p in range(len(base)):
+        multiply(filled[p], scale[p], rationed)
         for k in range(2):
-            for i in range(count):
-                through[k, i] = filled[p, i] * (scale[p, i] if k == 1 else 1.0)
-            _look(through[k], price[p], ordered[p, k], edges, odd[k], missing[k], yuan[k],
-                  counts[k], filling[k])  # fmt: skip
-            _add_product(ordered[p, k], through[k], background[p])
+            if _sells(share[p], kept[p], capped, k == 1):
+                through = rationed if k else filled[p]
+                _look(through, price[p], ordered[p, k], edges, odd[k], missing[k], yuan[k],
+                      counts[k], filling[k])  # fmt: skip
+                _add_product(ordered[p, k], through, background[p])
         for g in range(groups):
             a, b, many = edges[g], edges[g + 1], 0
             for r in range(len(slot)):
@@ -340,7 +353,7 @@ def book_sales(
                 if counts[k, g] < 0 or new or f > _MOST:
                     row, held = base[p, r, a:b], held_back[p, max(s, 0), a:b]
                     sold[p, r, g] = _sold(row, left, held, new, f, filling[k, a:b])
-                    _write(row, left, held, new, f, through[k, a:b])
+                    _write(row, left, held, new, f, rationed[a:b] if k else filled[p, a:b])
                 else:
                     line[many] = r
                     many += 1

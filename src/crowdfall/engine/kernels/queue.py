@@ -1,10 +1,9 @@
 """The loops over queued stocks: few stocks wait, so only they are visited, for every book.
 
 A queue is what a book could not sell into a locked stock. A line is the list of waiting stocks of
-a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors:
-loops write one array each, for the compiler gives up where many arrays might overlap. Where a line
-is long, picking its stocks out and putting them back costs more than going over the whole group:
-stocks that do not wait have an empty queue and stay as they are.
+a group; arrays in the order of a line are short, stay in the cache and are worked on in vectors.
+Where a line is long, picking its stocks out and putting them back costs more than going over the
+whole group: stocks that do not wait have an empty queue and stay as they are.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"

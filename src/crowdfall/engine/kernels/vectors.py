@@ -6,7 +6,7 @@ goes to partial sum i modulo LANES, and halves are added onto each other at the 
 that of the loop, bit for bit, on every machine.
 
 Books lie in memory, far from the cache, and a piece of a row is too short for a machine to see by
-itself what comes next: ``dots`` and ``add_four`` fetch the next rows while they work on theirs.
+itself what comes next: ``dots`` fetches the next rows while it works on its own, ``fetch`` a row.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,misc"
@@ -59,13 +59,6 @@ def _below(builder, count):
     same = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
     all_of_it = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), same)
     return builder.icmp_signed("<", ir.Constant(wide, list(range(LANES))), all_of_it)
-
-
-def _spread(builder, value):
-    """Return a vector of one number."""
-    one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, ir.Constant(_INDEX, 0))
-    same = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), same)
 
 
 def _total(builder, vector):
@@ -183,39 +176,6 @@ def _dots(_context, rows, places, ahead, first, y):
     return types.UniTuple(types.float64, 2)(rows, places, ahead, first, y), generate
 
 
-def _add_four(_context, rows, places, factors, ahead, first, out):
-    """Add (c x + d y) + (e z + f w) to out, pieces of four rows; fetch those of four others ahead.
-
-    The last numbers, fewer than LANES of them, are left to the caller; returns where they begin.
-    """
-
-    def generate(context, builder, signature, values):
-        array = context.make_array(out)(context, builder, values[5])
-        count = cgutils.unpack_tuple(builder, array.shape, 1)[0]
-        pieces, next_ones = (
-            _pieces(context, builder, rows, values[0], cgutils.unpack_tuple(builder, some, 4),
-                    values[4])
-            for some in (values[1], values[3])
-        )  # fmt: skip
-        wide = [_spread(builder, one) for one in cgutils.unpack_tuple(builder, values[2], 4)]
-        whole = builder.and_(count, ir.Constant(_WHOLE, -LANES))
-        with cgutils.for_range_slice(
-            builder, ir.Constant(_WHOLE, 0), whole, ir.Constant(_WHOLE, LANES), intp=_WHOLE
-        ) as (at, _):
-            for piece in next_ones:
-                _fetch(builder, piece, at, LANES)
-            c, d, e, f = (
-                builder.fmul(factor, _load(builder, piece, at))
-                for factor, piece in zip(wide, pieces, strict=True)
-            )
-            new = builder.fadd(builder.fadd(c, d), builder.fadd(e, f))
-            place = _pointer(builder, array, at)
-            builder.store(builder.fadd(_load(builder, array, at), new), place).align = 8
-        return whole
-
-    return types.int64(rows, places, factors, ahead, first, out), generate
-
-
 def _fetch_piece(_context, rows, place, first, last):
     """Ask for rows[place, first:last], to have it at hand when its turn comes."""
 
@@ -234,5 +194,4 @@ def _fetch_piece(_context, rows, place, first, last):
 dot: Any = intrinsic(_dot)
 sum_up: Any = intrinsic(_sum)
 dots: Any = intrinsic(_dots)
-add_four: Any = intrinsic(_add_four)
 fetch: Any = intrinsic(_fetch_piece)
