@@ -43,6 +43,11 @@ STARTS: Final = {
 was common in August 2007, NBER working paper 14465)."""
 
 
+def _bargains() -> dict[str, float]:
+    """Return what new money trades: it comes for what fell and rose in the sale (assumption)."""
+    return {"reversal": 1.0}
+
+
 def _styles() -> dict[str, float]:
     """Return the shares of the styles in a book (assumption, each 0.3-0.7)."""
     return {"reversal": 0.5, "momentum": 0.5}
@@ -52,7 +57,8 @@ def _styles() -> dict[str, float]:
 class FactorState:
     """What each book wants, (P, R) unless said; ``portfolio`` (P, N): weights, gross 1.
 
-    ``usual``: the portfolio without what the crowd did to prices; ``room`` (N,): of a weight per
+    ``usual``: the portfolio without what the crowd did to prices; ``bargain``: that of new money,
+    from the second session on; ``room`` (N,): of a weight per
     score; ``trades`` (R, N): yuan a day at most that follow the signal at full size. ``shadow``
     (P, R, N): shares of the books if nothing were wrong, before what they ordered last, ``pending``
     (P, R, N) yuan. ``over``: above its leverage limit and not yet back; ``cut`` and ``forced``:
@@ -63,6 +69,7 @@ class FactorState:
     cells: tuple[str, ...]
     portfolio: Float64
     usual: Float64
+    bargain: Float64
     session: int
     room: Float64
     trades: Float64
@@ -89,6 +96,7 @@ class FactorBooks:
     enabled: bool = False
     unwind: bool = True
     styles: dict[str, float] = field(default_factory=_styles)
+    new_styles: dict[str, float] = field(default_factory=_bargains)
     capital: float = parameter(
         60e9, "equity of all books, in the market's money", unit="dollars",
         source="assumption (30e9-120e9): hedge funds had 1.67-1.74 tn in mid-2007 (Lipper TASS, "
@@ -180,7 +188,7 @@ class FactorBooks:
         newcomer = np.arange(len(cells)) == len(cells) - 1
         stocks = opening.market.stocks
         room = np.sqrt(stocks.adv * stocks.free_float_cap)
-        portfolio = self._weights(opening.signals, room)
+        portfolio = _weights(self.styles, opening.signals, room)
         gross = np.where(newcomer, 0.0, equity * leverage)
         target = gross[:, None] * portfolio[:, None, :]
         shares = target / stocks.close
@@ -198,25 +206,14 @@ class FactorBooks:
             stocks=shares,
         )
         return positions, FactorState(
-            cells=cells, portfolio=portfolio, usual=portfolio, session=0, room=room,
+            cells=cells, portfolio=portfolio, usual=portfolio, bargain=portfolio, session=0,
+            room=room,
             trades=self.trade_share * (gross / max(gross.sum(), 1.0))[:, None] * stocks.adv,
             shadow=shares.copy(), pending=np.zeros_like(shares), leverage=leverage, stop=stop,
             seller=np.arange(len(cells)) == 0, newcomer=newcomer, over=no, cut=np.zeros(wide),
             forced=np.zeros(wide), has_cut=no, sold=no[:, 0], lured=no[:, 0],
             called=no, last_nav=np.ones(wide),
         )  # fmt: skip
-
-    def _weights(self, signals: Mapping[str, Float64], room: Float64) -> Float64:
-        """Return the portfolio of all books, (P, N): sum 0, gross 1."""
-        out = 0.0
-        for name, part in self.styles.items():
-            if name not in signals:
-                raise MarketError("no_style", name=name, known=", ".join(sorted(signals)) or "-")
-            mean = (signals[name] * room).sum(axis=1, keepdims=True) / room.sum()
-            weight = (signals[name] - mean) * room
-            out = out + part * weight / np.abs(weight).sum(axis=1, keepdims=True)
-        gross = np.abs(out).sum(axis=1, keepdims=True)
-        return np.asarray(np.where(gross > 0.0, out / np.where(gross > 0.0, gross, 1.0), out))
 
     def decide(self, view: View, state: FactorState) -> Orders | None:
         """Wind down or cut, every position alike; else follow the signal, and rebuild."""
@@ -236,7 +233,8 @@ class FactorBooks:
         turned = self._turn(view, state, own.stocks, state.portfolio)
         if self.unwind:
             turned[:, state.seller] = 0.0
-        order = build[:, :, None] * state.portfolio[:, None] - share[:, :, None] * own.stocks
+        bought = np.where(state.newcomer[:, None], state.bargain[:, None], state.portfolio[:, None])
+        order = build[:, :, None] * bought - share[:, :, None] * own.stocks
         order += np.where(idle[:, :, None], turned, 0.0)
         state.has_cut = state.has_cut | ~idle
         state.sold = (~idle & (own.gross > 1.0)).any(axis=1)
@@ -262,8 +260,9 @@ class FactorBooks:
         assert view.price is not None
         if view.session != state.session:
             state.session = view.session
-            state.portfolio = self._weights(view.signals, state.room)
-            state.usual = self._weights(view.calm_signals, state.room)
+            state.portfolio = _weights(self.styles, view.signals, state.room)
+            state.usual = _weights(self.styles, view.calm_signals, state.room)
+            state.bargain = _weights(self.new_styles, view.signals, state.room)
         state.shadow += state.pending / view.price[:, None]
         state.pending = self._turn(view, state, state.shadow * view.price[:, None], state.usual)
         return state.pending
@@ -308,6 +307,19 @@ class FactorBooks:
         ]
         state.called = called
         return Plan(notices=notices, status=_statuses(own.gross, state))
+
+
+def _weights(styles: Mapping[str, float], signals: Mapping[str, Float64], room: Float64) -> Float64:
+    """Return the portfolio of all books, (P, N): sum 0, gross 1."""
+    out = 0.0
+    for name, part in styles.items():
+        if name not in signals:
+            raise MarketError("no_style", name=name, known=", ".join(sorted(signals)) or "-")
+        mean = (signals[name] * room).sum(axis=1, keepdims=True) / room.sum()
+        weight = (signals[name] - mean) * room
+        out = out + part * weight / np.abs(weight).sum(axis=1, keepdims=True)
+    gross = np.abs(out).sum(axis=1, keepdims=True)
+    return np.asarray(np.where(gross > 0.0, out / np.where(gross > 0.0, gross, 1.0), out))
 
 
 def _statuses(gross: Float64, state: FactorState) -> list[list[str]]:
