@@ -103,7 +103,8 @@ def try_styles(run: Run) -> None:
     """Add to the stocks' own parts where the styles would go if all orders filled."""
     if run.styles is not None:
         scratch = run.scratch
-        _, felt = _push(run, run.styles, scratch.purchases - scratch.sales)
+        flow = scratch.purchases - scratch.sales
+        _, felt = _push(run, run.styles, flow, run.styles.outside)
         fast, slow = _moved(run, run.styles, felt)
         scratch.own += fast + slow
 
@@ -115,7 +116,11 @@ def move_styles(run: Run) -> None:
         return
     terms, dt = run.setting.scenario.impact, run.setting.dt
     flow = scratch.purchases * scratch.filled_purchases - scratch.sales * scratch.filled_sales
-    whole, felt = _push(run, styles, flow)
+    outside = (
+        np.where(styles.outside > 0.0, scratch.filled_purchases, scratch.filled_sales)
+        * styles.outside
+    )
+    whole, felt = _push(run, styles, flow, outside)
     styles.fast, styles.slow = _moved(run, styles, felt)
     styles.capital += (1.0 - styles.capital) * -np.expm1(-dt / terms.capital_life)
     styles.capital -= np.abs(whole - felt) / terms.value_capital
@@ -123,10 +128,10 @@ def move_styles(run: Run) -> None:
     scratch.own += styles.fast + styles.slow
 
 
-def _push(run: Run, styles: Styles, flow: Float64) -> tuple[Float64, Float64]:
-    """Return what a net flow (P, N) pushes every stock by, whole and after value buyers."""
+def _push(run: Run, styles: Styles, flow: Float64, outside: Float64) -> tuple[Float64, Float64]:
+    """Return what a net flow (P, N), outsiders' in it, pushes stocks by, and what is felt of it."""
     depth = (run.prices.depth * styles.weight).sum(axis=1, keepdims=True)
-    moved = styles.labels.push(flow - styles.outside) + styles.calm.push(styles.outside)
+    moved = styles.labels.push(flow - outside) + styles.calm.push(outside)
     whole = run.setting.scenario.impact.multiplier * moved / depth
     return whole, whole * resistance(styles.slow, styles.capital, whole, run.setting)
 
