@@ -91,10 +91,11 @@ class CustomAgent:
             by_group = item.name in ("sell_share", "sell", "buy")
             shape = held.shape if by_group else wide
             shape = view.own.futures.shape if item.name == "futures" else shape
-            if item.name == "stocks":
+            if item.name in ("stocks", "usual"):  # of stock books: signed, by stock
                 shape = np.shape(view.own.stocks) if view.own.stocks is not None else ()
+                shape = shape if item.name == "stocks" else (*shape[:1], *shape[2:])
             self._check(item.name, value, shape, when)
-            if item.name not in ("futures", "stocks") and (value < 0).any():
+            if item.name not in ("futures", "stocks", "usual") and (value < 0).any():
                 raise RunError("custom_negative", name=self._name, what=item.name, when=when)
         self._check_sales(orders, held, when)
         return orders

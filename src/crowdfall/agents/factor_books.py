@@ -2,16 +2,22 @@
 
 Every book holds the same styles, long what scores high and short what scores low: weights are the
 score z of a style times sqrt(adv x float), by which all funds of the engine weigh their names, as
-many dollars long as short, styles netted. The portfolio is that of the start, and a book only makes
-it smaller or larger. A first seller winds its whole book down over some sessions, whatever happens.
-The others have a limit on their leverage, beyond which they come back to it (Cont and Schaanning
-2017), a stop on the drawdown and a broker's margin (by the rules of the DMA books, lines in units
-of their own initial margin), and rebuild after a day without loss. What they cut by themselves
-they cut in bars that follow a loss: selling stops when prices stop running away.
+many dollars long as short, styles netted. Scores change from session to session and the books
+follow them, within what they trade a day when nothing is wrong. Outsiders order the reverse of
+those usual trades (``Orders.usual``), so books at work move nothing; a book that has shrunk, or
+that cuts, leaves the outsiders without an answer.
+
+A first seller winds its whole book down over some sessions, whatever happens. The others have a
+limit on their leverage, beyond which they come back to it (Cont and Schaanning 2017), a stop on the
+drawdown and a broker's margin (by the rules of the DMA books, lines in units of their own initial
+margin). What they cut by themselves they cut while they have lost since the last close, and trade
+nothing else meanwhile. When nobody sold in the last bar the forced sale has ended: who had cut
+rebuilds unless it loses, and once the crowd stood below its stop, new money takes its side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,9 +27,11 @@ from crowdfall.agents.leverage import kept_share
 from crowdfall.agents.protocol import Notice, Opening, Orders, Plan, Positions, View
 from crowdfall.errors import MarketError
 from crowdfall.parameters import parameter
+from crowdfall.sums import over_last
 from crowdfall.types import Bool, Float64
 
 SELLER: Final = "first_seller"
+NEWCOMER: Final = "newcomer"
 STARTS: Final = {
     "low": (0.75, 0.28, 1.0),
     "middle": (1.0, 0.26, 1.0),
@@ -35,6 +43,11 @@ STARTS: Final = {
 was common in August 2007, NBER working paper 14465)."""
 
 
+def _bargains() -> dict[str, float]:
+    """Return what new money trades: it comes for what fell and rose in the sale (assumption)."""
+    return {"reversal": 1.0}
+
+
 def _styles() -> dict[str, float]:
     """Return the shares of the styles in a book (assumption, each 0.3-0.7)."""
     return {"reversal": 0.5, "momentum": 0.5}
@@ -42,37 +55,53 @@ def _styles() -> dict[str, float]:
 
 @dataclass(kw_only=True)
 class FactorState:
-    """What each book wants, (P, R) unless said; ``portfolio`` (N,): weights, gross 1.
+    """What each book wants, (P, R) unless said; ``portfolio`` (P, N): weights, gross 1.
 
-    ``over``: above its leverage limit and not yet back; ``cut`` and ``forced``: rates a day at
-    which it sells by itself and its broker sells; ``build``: yuan to be bought back tomorrow.
+    ``usual``: the portfolio without what the crowd did to prices; ``bargain``: that of new money,
+    from the second session on; ``room`` (N,): of a weight per
+    score; ``trades`` (R, N): yuan a day at most that follow the signal at full size. ``shadow``
+    (P, R, N): shares of the books if nothing were wrong, before what they ordered last, ``pending``
+    (P, R, N) yuan. ``over``: above its leverage limit and not yet back; ``cut`` and ``forced``:
+    rates a day at which it sells by itself and its broker sells; ``has_cut``: at any time; ``sold``
+    (P,): somebody sold in the last bar; ``lured`` (P,): the mean book was below its stop.
     """
 
     cells: tuple[str, ...]
     portfolio: Float64
+    usual: Float64
+    bargain: Float64
+    session: int
+    room: Float64
+    trades: Float64
+    shadow: Float64
+    pending: Float64
     leverage: Float64  # (R,)
     stop: Float64  # (R,)
     seller: Bool  # (R,)
+    newcomer: Bool  # (R,)
     over: Bool
     cut: Float64
     forced: Float64
-    build: Float64
+    has_cut: Bool
+    sold: Bool
+    lured: Bool
     called: Bool
     last_nav: Float64  # at the last close
-    bar_nav: Float64  # before the last bar
 
 
 @dataclass(frozen=True, kw_only=True)
 class FactorBooks:
-    """Terms of the factor books: a first seller and four others."""
+    """Terms of the factor books: a first seller, four others, and new money."""
 
     enabled: bool = False
     unwind: bool = True
     styles: dict[str, float] = field(default_factory=_styles)
+    new_styles: dict[str, float] = field(default_factory=_bargains)
     capital: float = parameter(
         60e9, "equity of all books, in the market's money", unit="dollars",
-        source="assumption (30e9-120e9): about 5% of hedge fund assets of 1.7-2.0 tn in mid-2007 "
-        "were equity market neutral (index weights, from memory), two thirds of it quantitative",
+        source="assumption (30e9-120e9): hedge funds had 1.67-1.74 tn in mid-2007 (Lipper TASS, "
+        "HFR), about 5% of it equity market neutral (index weights, from memory), two thirds of "
+        "that quantitative",
         low=0.0, high=1e12,
     )  # fmt: skip
     inside: float = parameter(
@@ -123,72 +152,132 @@ class FactorBooks:
         0.24, "margin ratio under which the broker sells all, over the initial one",
         source="as agents.dma: 6% of 25%", low=0.0, high=1.0,
     )  # fmt: skip
+    signal_life: float = parameter(
+        5.0, "life of the reversal signal; 1: that of the last session alone", unit="sessions",
+        source="assumption (1-20): a week (Lehmann 1990); a day (Khandani and Lo 2007)",
+        low=1.0, high=250.0,
+    )  # fmt: skip
+    trade_share: float = parameter(
+        0.15, "what all books trade a day on their signals, at most, over the stock's volume",
+        source="assumption (0.1-0.3): program trading was 28-35% of NYSE volume from 2006 to 2008 "
+        "(weekly reports of the NYSE), and signals of books are half of it", low=0.0, high=1.0,
+    )  # fmt: skip
     return_rate: float = parameter(
-        0.1, "share of what is missing that is rebuilt after a day without loss", unit="per day",
-        source="assumption (0-0.5)", low=0.0, high=1.0,
+        0.1, "share of what is missing that a book which cut rebuilds without loss",
+        unit="per day", source="assumption (0-0.5)", low=0.0, high=1.0,
+    )  # fmt: skip
+    new_capital: float = parameter(
+        3e9, "equity of new money that comes when the crowd is down and the forced sale has ended",
+        unit="dollars", source="3 bn into Global Equity Opportunities of Goldman Sachs, announced "
+        "13 August 2007; others are not known: assumption (0-6e9)", low=0.0, high=1e12,
+    )  # fmt: skip
+    entry_days: float = parameter(
+        1.0, "sessions in which it buys", unit="sessions", source="assumption (0.5-3)",
+        low=0.1, high=20.0,
     )  # fmt: skip
 
     def open(self, opening: Opening) -> tuple[Positions, FactorState]:
         """Return long/short books of the same portfolio; MarketError for an unknown style."""
-        cells = (SELLER, *STARTS)
-        leverage = self.leverage * np.array([1.0, *(each[0] for each in STARTS.values())])
-        share = np.array([each[1] for each in STARTS.values()])
-        share = np.array([self.seller_share, *((1.0 - self.seller_share) * share)])
-        equity = self.capital * self.inside * share
-        portfolio = self._weights(opening)
-        target = (equity * leverage)[:, None] * portfolio
-        margin = 1.0 / leverage
-        patient = np.array([1.0, *(each[2] for each in STARTS.values())]) == 0.0
-        stop = self.cut_drawdown * (0.6 + 1.6 * margin) * np.where(patient, self.patience, 1.0)
+        cells = (SELLER, *STARTS, NEWCOMER)
+        kinds = np.array(list(STARTS.values()))
+        leverage = self.leverage * np.array([1.0, *kinds[:, 0], 1.0])
+        share = np.array([self.seller_share, *((1.0 - self.seller_share) * kinds[:, 1]), 0.0])
+        equity = self.capital * share
+        equity[-1] = self.new_capital
+        equity *= self.inside
+        newcomer = np.arange(len(cells)) == len(cells) - 1
+        stocks = opening.market.stocks
+        room = np.sqrt(stocks.adv * stocks.free_float_cap)
+        portfolio = _weights(self.styles, opening.signals, room)
+        gross = np.where(newcomer, 0.0, equity * leverage)
+        target = gross[:, None] * portfolio[:, None, :]
+        shares = target / stocks.close
+        patient = np.array([False, *(kinds[:, 2] == 0.0), False])
+        stop = self.cut_drawdown * (0.6 + 1.6 / leverage) * np.where(patient, self.patience, 1.0)
         wide = (opening.paths, len(cells))
-        shares = target / opening.market.stocks.close
+        no = np.zeros(wide, bool)
         positions = Positions(
             cells=cells,
-            shares=np.zeros((*wide, target.shape[1])),
-            cash=np.broadcast_to(equity - target.sum(axis=1), wide).copy(),
+            shares=np.zeros((*wide, len(stocks))),
+            cash=equity - target.sum(axis=2),
             futures=np.zeros((*wide, 2)),
             capital=np.broadcast_to(equity, wide).copy(),
             hedge_mix=np.zeros((len(cells), 2)),
-            stocks=np.broadcast_to(shares, (opening.paths, *shares.shape)).copy(),
+            stocks=shares,
         )
         return positions, FactorState(
-            cells=cells, portfolio=portfolio, leverage=leverage, stop=stop,
-            seller=np.arange(len(cells)) == 0, over=np.zeros(wide, bool), cut=np.zeros(wide),
-            forced=np.zeros(wide), build=np.zeros(wide), called=np.zeros(wide, bool),
-            last_nav=np.ones(wide), bar_nav=np.ones(wide),
+            cells=cells, portfolio=portfolio, usual=portfolio, bargain=portfolio, session=0,
+            room=room,
+            trades=self.trade_share * (gross / max(gross.sum(), 1.0))[:, None] * stocks.adv,
+            shadow=shares.copy(), pending=np.zeros_like(shares), leverage=leverage, stop=stop,
+            seller=np.arange(len(cells)) == 0, newcomer=newcomer, over=no, cut=np.zeros(wide),
+            forced=np.zeros(wide), has_cut=no, sold=no[:, 0], lured=no[:, 0],
+            called=no, last_nav=np.ones(wide),
         )  # fmt: skip
 
-    def _weights(self, opening: Opening) -> Float64:
-        """Return the portfolio of all books, (N,): sum 0, gross 1."""
-        known, stocks = opening.market.styles, opening.market.stocks
-        room = np.sqrt(stocks.adv * stocks.free_float_cap)
-        out = np.zeros(len(opening.market.stocks))
-        for name, part in self.styles.items():
-            if name not in known:
-                raise MarketError("no_style", name=name, known=", ".join(sorted(known)) or "-")
-            score = known[name] - (known[name] * room).sum() / room.sum()
-            out += part * score * room / np.abs(score * room).sum()
-        gross = np.abs(out).sum()
-        return out / gross if gross > 0.0 else out
-
     def decide(self, view: View, state: FactorState) -> Orders | None:
-        """Wind down, or go towards the leverage wanted: every position alike, long and short."""
+        """Wind down or cut, every position alike; else follow the signal, and rebuild."""
         own = view.own
         assert own.stocks is not None  # these are stock books
+        usual = self._usual(view, state)
         kept = kept_share(own.equity, own.gross, state.leverage)
         state.over = (kept < 1.0) & (state.over | (kept < 1.0 / self.leverage_limit))
         delever = np.where(state.over, -np.log(np.maximum(kept, 0.01)) / self.delever_days, 0.0)
-        falling = own.nav < state.bar_nav
-        state.bar_nav = own.nav.copy()
-        rate = np.where(falling, np.maximum(state.cut, delever), 0.0)
+        losing = own.nav < state.last_nav
+        rate = np.where(losing, np.maximum(state.cut, delever), 0.0)
         forced = (state.forced > rate) & ~state.seller
         share = 1.0 - np.exp(-np.maximum(rate, state.forced) * view.dt)
         share[:, state.seller] = self._unwound(view) if self.unwind else 0.0
-        if not (share.any() or state.build.any()):
+        idle = share == 0.0
+        build = np.where(idle & ~losing, self._rebuilt(view, state), 0.0)
+        turned = self._turn(view, state, own.stocks, state.portfolio)
+        if self.unwind:
+            turned[:, state.seller] = 0.0
+        bought = np.where(state.newcomer[:, None], state.bargain[:, None], state.portfolio[:, None])
+        order = build[:, :, None] * bought - share[:, :, None] * own.stocks
+        order += np.where(idle[:, :, None], turned, 0.0)
+        state.has_cut = state.has_cut | ~idle
+        state.sold = (~idle & (own.gross > 1.0)).any(axis=1)
+        if not (order.any() or usual.any()):
             return None
-        build = np.where(share > 0.0, 0.0, state.build * view.dt)
-        order = build[:, :, None] * state.portfolio - share[:, :, None] * own.stocks
-        return Orders(stocks=order, forced=forced.astype(float))
+        return Orders(stocks=order, usual=usual.sum(axis=1), forced=forced.astype(float))
+
+    def _rebuilt(self, view: View, state: FactorState) -> Float64:
+        """Return what each book may add to its gross positions in a bar without loss, (P, R)."""
+        own, crowd = view.own, ~(state.seller | state.newcomer)
+        fall = over_last(own.drawdown[:, crowd]) / crowd.sum()
+        state.lured = state.lured | (fall > state.stop[crowd].min())
+        aim = state.leverage * np.maximum(own.equity, 0.0)
+        missing = np.maximum(aim - own.gross, 0.0)
+        back = state.has_cut & crowd & ~state.called
+        old = np.where(back, self.return_rate * missing * view.dt, 0.0)
+        new = np.minimum(missing, aim * view.dt / self.entry_days)
+        out = np.where(state.newcomer & state.lured[:, None], new, old)
+        return np.where(state.sold[:, None], 0.0, out)
+
+    def _usual(self, view: View, state: FactorState) -> Float64:
+        """Return what the books would order if nothing were wrong, yuan (P, R, N)."""
+        assert view.price is not None
+        if view.session != state.session:
+            state.session = view.session
+            state.portfolio = _weights(self.styles, view.signals, state.room)
+            state.usual = _weights(self.styles, view.calm_signals, state.room)
+            state.bargain = _weights(self.new_styles, view.signals, state.room)
+        state.shadow += state.pending / view.price[:, None]
+        state.pending = self._turn(view, state, state.shadow * view.price[:, None], state.usual)
+        return state.pending
+
+    def _turn(self, view: View, state: FactorState, held: Float64, portfolio: Float64) -> Float64:
+        """Return orders that turn what is held (P, R, N) to a portfolio by the close, in size."""
+        assert view.price is not None
+        if view.session == 0:
+            return np.zeros_like(held)
+        gross = np.abs(held).sum(axis=2)
+        full = np.abs(state.shadow * view.price[:, None]).sum(axis=2)
+        size = gross / np.maximum(full, 1.0)
+        most = state.trades * (size * view.dt)[:, :, None]
+        wanted = gross[:, :, None] * portfolio[:, None] - held
+        return np.asarray(np.clip(wanted / (view.bars - view.bar), -most, most))
 
     def _unwound(self, view: View) -> float:
         """Return the share of what the first seller has left that it trades in this bar.
@@ -217,10 +306,20 @@ class FactorBooks:
             for p, r in zip(*np.nonzero(called & ~state.called), strict=True)
         ]
         state.called = called
-        missing = state.leverage * np.maximum(own.equity, 0.0) - own.gross
-        back = calm & ~called & ~state.seller
-        state.build = np.where(back, self.return_rate * np.maximum(missing, 0.0), 0.0)
         return Plan(notices=notices, status=_statuses(own.gross, state))
+
+
+def _weights(styles: Mapping[str, float], signals: Mapping[str, Float64], room: Float64) -> Float64:
+    """Return the portfolio of all books, (P, N): sum 0, gross 1."""
+    out = 0.0
+    for name, part in styles.items():
+        if name not in signals:
+            raise MarketError("no_style", name=name, known=", ".join(sorted(signals)) or "-")
+        mean = (signals[name] * room).sum(axis=1, keepdims=True) / room.sum()
+        weight = (signals[name] - mean) * room
+        out = out + part * weight / np.abs(weight).sum(axis=1, keepdims=True)
+    gross = np.abs(out).sum(axis=1, keepdims=True)
+    return np.asarray(np.where(gross > 0.0, out / np.where(gross > 0.0, gross, 1.0), out))
 
 
 def _statuses(gross: Float64, state: FactorState) -> list[list[str]]:

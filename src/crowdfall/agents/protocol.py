@@ -11,7 +11,7 @@ Shapes: P paths, R own books (cells), G size groups, U underlyings (ic, im), N s
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -70,6 +70,7 @@ class Opening:
     knock_in_map: KnockInMap
     draw: Callable[[str], Float64]
     schedule: Float64  # rescue by session, bar and group, yuan: (T, K, G)
+    signals: Mapping[str, Float64] = field(default_factory=dict)  # of the first session, (P, N)
 
 
 @dataclass(kw_only=True)
@@ -153,7 +154,9 @@ class View:
     contract from its fair carry; ``spot`` (P, U): index points under the futures; ``rescue``
     (P, G): yuan bought by the national team in the bar before; ``level`` (P, G): size-group
     indices over their first level; ``price`` (P, N): last prices of the stocks, in the market's
-    order of groups; ``policy``: the levers that bind this participant.
+    order of groups; ``policy``: the levers that bind this participant; ``signals``: scores of the
+    stocks by style (P, N), where the market has styles; ``calm_signals``: the same without what
+    crowded books have done to prices.
     """
 
     date: date
@@ -172,6 +175,8 @@ class View:
     own: Account
     policy: PolicyInForce = NO_POLICY
     price: Float64 | None = None
+    signals: Mapping[str, Float64] = field(default_factory=dict)
+    calm_signals: Mapping[str, Float64] = field(default_factory=dict)
 
     def of(self, own: Account, policy: PolicyInForce) -> View:
         """Return what one participant sees: this view, its own books and its levers.
@@ -204,7 +209,9 @@ class Orders:
     yuan, + to buy; ``follow_wanted`` (P, R): how much of a hedge follows wanted instead of filled
     sales; ``forced`` (P, R): share of the sales that a broker or lender forces; ``compelled``
     (P, R): share, beside it, that the fund's own stop-loss or warning line asks for. ``stocks``
-    (P, R, N): yuan by stock, + to buy, - to sell or sell short; of stock books only.
+    (P, R, N): yuan by stock, + to buy, - to sell or sell short; of stock books only. ``usual``
+    (P, N): what these books would order if nothing were wrong, in sum; outsiders, to whose demand
+    it answers, order the reverse.
     """
 
     sell_share: Float64 | None = None
@@ -215,6 +222,7 @@ class Orders:
     forced: Float64 | None = None
     compelled: Float64 | None = None
     stocks: Float64 | None = None
+    usual: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from crowdfall.engine.policies import in_force
 from crowdfall.engine.record import Record
 from crowdfall.engine.run_state import Run
 from crowdfall.engine.step import view
+from crowdfall.engine.styles import close_styles
 from crowdfall.errors import RunError
 from crowdfall.sums import over_last
 from crowdfall.types import Float64
@@ -57,6 +58,7 @@ def close_day(run: Run, record: Record, day: int, days_since: float) -> None:
     run.closes.append(run.prices.level.copy())
     record.close(run, day, before, settle)
     run.last_returns = day_returns(run.prices)
+    close_styles(run)
     run.tally.clear()
     run.calls[:] = 0
 

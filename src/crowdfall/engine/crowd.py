@@ -25,6 +25,7 @@ from crowdfall.agents.protocol import (
 )
 from crowdfall.engine.random import uniforms
 from crowdfall.engine.setting import Setting
+from crowdfall.engine.signals import open_signals
 from crowdfall.scenarios.inputs import rescue_schedule, shock_schedule
 from crowdfall.scenarios.schema import PARTICIPANTS, Scenario
 from crowdfall.types import Float64, Int64
@@ -63,7 +64,8 @@ class Book:
     """All orders of a bar, one row a book: shares (P, R, G) and yuan (P, R, G), (P, R, U).
 
     ``allowed`` (P, R): part of sales that no ban suspends; ``share`` has it in. ``stocks``
-    (P, S, N): yuan by stock of the stock books, + to buy; None where there are none.
+    (P, S, N): yuan by stock of the stock books, + to buy; None where there are none. ``usual``
+    (P, N): their usual orders in sum; None where they name none.
     """
 
     share: Float64
@@ -74,6 +76,7 @@ class Book:
     compelled: Float64
     allowed: Float64
     stocks: Float64 | None = None
+    usual: Float64 | None = None
     hedges: Hedges | None = None
     """Once asked for; a bar's orders don't change what it says."""
 
@@ -141,6 +144,7 @@ def opening_of(setting: Setting, first_path: int, paths: int) -> Opening:
         knock_in_map=_map(setting, dealers) if dealers.enabled else nothing,
         draw=draw,
         schedule=rescue_schedule(setting.scenario, setting.days),
+        signals=open_signals(setting, paths).seen,
     )
 
 
@@ -167,6 +171,8 @@ def enter(book: Book, member: Member, orders: Orders, sellable: Float64) -> None
     rows = member.rows
     if orders.stocks is not None and book.stocks is not None and member.stock_rows is not None:
         book.stocks[:, member.stock_rows] = orders.stocks
+    if orders.usual is not None:
+        book.usual = orders.usual if book.usual is None else book.usual + orders.usual
     if orders.sell_share is not None:
         book.share[:, rows] = orders.sell_share
     if orders.sell is not None:

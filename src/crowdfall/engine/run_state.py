@@ -24,6 +24,7 @@ from crowdfall.engine.propagation import open_parts
 from crowdfall.engine.queue import Queue
 from crowdfall.engine.scratch import Scratch, Tally
 from crowdfall.engine.setting import MICROCAP, Setting
+from crowdfall.engine.signals import Signals, open_signals
 from crowdfall.engine.state import Factors, FuturesState, Prices, first_prices
 from crowdfall.engine.stock_books import signed_value
 from crowdfall.engine.styles import Styles, open_styles
@@ -49,6 +50,7 @@ class Run:
     witness: Witness
     queue: Queue | None
     strength: Float64  # (N,) stock impact in log price per unit of volume^exponent
+    signals: Signals
     styles: Styles | None
     factors: Factors | None
     solving: bool
@@ -218,6 +220,7 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         if replay
         else draw_days(setting.targets, setting.scenario, setting.seed, first_path, shape)
     )
+    signals = open_signals(setting, paths)
     run = Run(
         setting=setting,
         first_path=first_path,
@@ -230,7 +233,8 @@ def open_run(setting: Setting, first_path: int, paths: int, factors: Factors | N
         queue=Queue.empty(paths, books, setting),
         witness=Witness.empty(setting.bars, paths, first_rows(members), books),
         strength=strength * setting.market.stocks.volatility,
-        styles=open_styles(setting, paths),
+        signals=signals,
+        styles=open_styles(setting, signals),
         factors=factors if replay else None,
         solving=solving,
         drawn_days=drawn,

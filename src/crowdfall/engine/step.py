@@ -94,6 +94,8 @@ def view(run: Run, day: int, bar: int, everything: Account) -> View:
         level=prices.level,
         own=everything,
         price=prices.price,
+        signals=run.signals.seen,
+        calm_signals=run.signals.calm,
     )
 
 

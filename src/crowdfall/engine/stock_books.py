@@ -30,17 +30,32 @@ def by_group(amount: Float64, edges: np.ndarray) -> Float64:
     return np.asarray(np.add.reduceat(amount, edges[:-1], axis=-1))
 
 
+def most_of_volume(participation: float) -> float:
+    """Return the most that may join the usual volume, over it, to be that share of the whole.
+
+    >>> round(most_of_volume(0.2), 9)
+    0.25
+    """
+    return participation / (1.0 - participation) if participation < 1.0 else np.inf
+
+
 def join(run: Run, orders: Book) -> None:
     """Add the orders of the stock books to the sales and purchases of this bar, in place.
 
     Together they trade no more of a stock in a bar, on either side, than the participation limit
-    of funds; beyond it they fill pro rata, and what is left over lapses.
+    of funds, as a share of the volume that there is with their own orders in it; beyond it they
+    fill pro rata, and what is left over lapses. Outsiders order the reverse
+    of what the books usually trade: books that trade on a signal answer the demand of others, and
+    returns of calm times hold both. Books that trade as usual move nothing, and where they stay
+    away it is the outsiders who move prices.
     """
     if orders.stocks is None:
         return
     setting, rows = run.setting, run.ledger.signed_rows
     orders.stocks *= np.where(orders.stocks < 0.0, orders.allowed[:, rows, None], 1.0)
-    limit = setting.scenario.noise.participation * setting.market.stocks.adv * setting.dt
+    limit = most_of_volume(setting.scenario.noise.participation) * (
+        setting.market.stocks.adv * setting.dt
+    )
     for side, place in ((1.0, run.scratch.purchases), (-1.0, run.scratch.sales)):
         amount = np.maximum(side * orders.stocks, 0.0)
         wanted = amount.sum(axis=1)
@@ -49,6 +64,12 @@ def join(run: Run, orders: Book) -> None:
             side * orders.stocks > 0.0, orders.stocks * through[:, None, :], orders.stocks
         )
         place += wanted * through
+    if orders.usual is not None:
+        run.scratch.purchases += np.maximum(-orders.usual, 0.0)
+        run.scratch.sales += np.maximum(orders.usual, 0.0)
+    if run.styles is not None:
+        usual = np.zeros_like(run.scratch.sales) if orders.usual is None else orders.usual
+        run.styles.outside = -usual
 
 
 def book(run: Run, orders: Book) -> None:

@@ -124,14 +124,18 @@ def by_volume(adv: Float64) -> Int8:
 
 
 def score(signal: Float64) -> Float64:
-    """Return a signal (N,) with mean 0 and deviation 1, tails cut.
+    """Return a signal (..., N) with mean 0 and deviation 1 over stocks, tails cut.
 
     >>> score(np.array([1.0, 2.0, 3.0])).round(3).tolist()
     [-1.225, 0.0, 1.225]
     """
-    out = (signal - signal.mean()) / signal.std()
-    out = np.clip(out, -MOST, MOST)
-    return np.asarray((out - out.mean()) / out.std())
+    out = np.clip(_standard(signal), -MOST, MOST)
+    return _standard(out)
+
+
+def _standard(signal: Float64) -> Float64:
+    mean = signal.mean(axis=-1, keepdims=True)
+    return np.asarray((signal - mean) / signal.std(axis=-1, keepdims=True))
 
 
 def _complete(panel: UsPanel) -> Bool:

@@ -42,3 +42,19 @@ def test_the_book_loses_for_three_days_and_recovers_on_the_fourth(
     np.testing.assert_allclose(made, [-0.0312, -0.0380, -0.0880, 0.1396], atol=0.003)
     assert sum(made[:3]) == pytest.approx(-0.157, abs=0.003)
     assert made[3] == pytest.approx(0.140, abs=0.003)
+
+
+def test_the_tenth_undoes_part_of_each_of_the_four_sessions_before(
+    returns: dict[date, Float64],
+) -> None:
+    """What docs/en/aug2007.md says of the rebound: more than the last day's push came back."""
+    gap = {day: each - each.mean() for day, each in returns.items()}
+    before = np.stack([gap[day] for day in DAYS[3::-1]], axis=1)
+    undone = np.linalg.lstsq(before, gap[DAYS[4]], rcond=None)[0]
+    rest = gap[DAYS[4]] - before @ undone
+    explained = 1.0 - rest.var() / gap[DAYS[4]].var()
+    spread = [float(returns[day].std()) for day in DAYS]
+    print("10 August on the 9th, 8th, 7th, 6th:", undone, explained, "spreads:", spread)
+    np.testing.assert_allclose(undone, [-0.40, -0.33, -0.28, -0.25], atol=0.01)
+    assert explained == pytest.approx(0.42, abs=0.05)
+    assert spread[3] == pytest.approx(0.027, abs=0.002)

@@ -52,6 +52,37 @@ def test_example_is_short_and_sells_after_its_stop(tmp_path: Path) -> None:
     assert mine["stock_sold"].sum() == 0.0
 
 
+STOCK_BOOK = """
+import numpy as np
+from crowdfall.agents.protocol import Orders, Positions
+
+def open(opening):
+    wide, stocks = (opening.paths, 1), len(opening.market.stocks)
+    return Positions(
+        cells=("book",), shares=np.zeros((*wide, stocks)), cash=np.full(wide, 1e9),
+        futures=np.zeros((*wide, 2)), capital=np.full(wide, 1e9), hedge_mix=np.zeros((1, 2)),
+        stocks=np.zeros((*wide, stocks)),
+    ), None
+
+def decide(view, state):
+    order = np.zeros_like(view.own.stocks)
+    order[:, :, 0], order[:, :, 1] = 1e5, -1e5
+    return Orders(stocks=order, usual=USUAL)
+"""
+
+
+def test_a_stock_book_may_name_its_usual_orders_by_stock(tmp_path: Path) -> None:
+    code = STOCK_BOOK.replace("USUAL", "order.sum(axis=1)")
+    run = ensemble.run(
+        market(), scenario(tmp_path, code), paths=1, seed=1, workers=1, out=tmp_path / "run"
+    )
+    books = run.table("agents").filter(pl.col("kind") == "mine")
+    assert books["stock_bought"].sum() > 0.0
+    wrong = scenario(tmp_path, STOCK_BOOK.replace("USUAL", "order"))
+    with pytest.raises(CrowdfallError, match="usual"):
+        ensemble.run(market(), wrong, paths=1, seed=1, workers=1, out=tmp_path / "wrong")
+
+
 def test_digest_knows_the_file_and_a_run_keeps_it(tmp_path: Path) -> None:
     code = EXAMPLE.read_text(encoding="utf-8")
     first = scenario(tmp_path, code)
