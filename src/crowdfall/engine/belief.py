@@ -15,7 +15,8 @@ def remember(prices: Prices, setting: Setting, moved: Float64) -> None:
     prices.memory[:] = prices.memory * np.exp(-dt / terms.memory) + moved
     kept = np.exp(-dt / terms.volatility_memory)
     prices.variance[:] = prices.variance * kept + (1.0 - kept) * moved**2 / dt
-    np.maximum(prices.peak, prices.level, out=prices.peak)
+    above = np.maximum(prices.peak / prices.level, 1.0)  # the high fades towards today's level
+    prices.peak[:] = prices.level * above ** np.exp(-dt / terms.peak_memory)
     prices.expected *= np.exp(-dt / terms.expectation_life)
     if setting.scenario.channels.backstop_fade:
         prices.backstop *= np.exp(-dt / terms.backstop_fade)

@@ -49,13 +49,18 @@ def settle(
 
 
 def size_kernel(setting: Setting, near: float) -> Float64:
-    """Return how far a flow in one group is felt in another, (G, G): ``near`` ^ distance.
+    """Return how far a flow in one group is felt in another, (felt G, of G).
 
-    The distance of two groups is the difference of their mean log caps in units of the mean step
-    between neighbours (``size_kernel``), or the number of groups from one to the other.
+    ``near`` ^ distance times (float of the flow's group over that of the one that feels it, at most
+    1) ^ ``spill_size``. The distance of two groups is the difference of their mean log caps in
+    units of the mean step between neighbours (``size_kernel``), or the number of groups from one to
+    the other.
     """
     measured = setting.scenario.channels.size_kernel
-    return np.asarray(near ** (setting.distance if measured else setting.steps))
+    larger = setting.group_float[:, None] / setting.group_float
+    size = np.minimum(1.0, 1.0 / larger)
+    near_by = near ** (setting.distance if measured else setting.steps)
+    return np.asarray(near_by * size**setting.scenario.impact.spill_size)
 
 
 def push(share: Float64, depth: Float64, setting: Setting, *, rescue: bool = False) -> Float64:

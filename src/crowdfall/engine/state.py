@@ -70,7 +70,7 @@ class Prices:
     parts: Float64  # (P, G, K) of the fast one, if it fades as a power law
     memory: Float64
     variance: Float64  # realised, a day
-    peak: Float64  # highest level so far
+    peak: Float64  # highest level so far, fading with impact.peak_memory
     stress: Float64  # log depth withdrawn
     capital: Float64  # of value buyers, share left
     expected: Float64  # log price that announcements are still worth

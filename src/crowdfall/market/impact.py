@@ -48,9 +48,17 @@ class Impact:
         0.2, "log depth lost per unit of drawdown beyond 10%", source="assumption",
         low=0.0, high=5.0,
     )  # fmt: skip
+    peak_memory: float = parameter(
+        60.0, "life of the high that a drawdown is measured from", unit="sessions",
+        source="assumption (20-250): a slow bear market is no panic", low=5.0, high=2000.0,
+    )  # fmt: skip
     spill: float = parameter(
         0.49, "share of a flow felt by the next size group", source=PROTOTYPE, low=0.0, high=0.95
     )
+    spill_size: float = parameter(
+        0.0, "exponent of relative float in what a larger group feels of a smaller one's flow",
+        source="assumption (0-1): 0 flow over float alone, 1 in yuan", low=0.0, high=1.0,
+    )  # fmt: skip
     rescue_spill: float = parameter(
         0.05, "the same for purchases of the national team",
         source="assumption (0-0.2): scripts/stock_evidence.py finds none, 2 January to 2 February",

@@ -89,15 +89,20 @@ def test_trend_money_leaves_with_the_fall(tmp_path: Path, memory: float, share: 
 
 def test_margin_accounts_hold_pledged_stock_and_repay_as_it_falls(tmp_path: Path) -> None:
     stage = on_stage(tmp_path, "margin_accounts", "balance = 500e9", "maintenance = 2.5",
-                     "repay = 0.2")  # fmt: skip
+                     "repay = 0.2", "repay_after = 0.02")  # fmt: skip
     worth = (stage.first.shares * stage.setting.market.stocks.close).sum(axis=2)
     np.testing.assert_allclose(worth, 2.5 * 500e9)
     np.testing.assert_allclose(stage.first.cash, -500e9)
     sell = stage.look(memory=-0.1).orders().sell
     assert sell is not None
-    assert sell[0].sum() == pytest.approx(0.2 * 0.1 * 500e9 * stage.seen.dt)
-    none = stage.look(memory=0.1).orders().sell
-    assert none is None or not none.any()
+    assert sell[0].sum() == pytest.approx(0.2 * 0.08 * 500e9 * stage.seen.dt)
+    stage.state.debt /= 2.0  # what is repaid is not repaid again
+    half = stage.look(memory=-0.1).orders().sell
+    assert half is not None
+    np.testing.assert_allclose(half, sell / 2.0)
+    for small in (0.1, -0.015):
+        none = stage.look(memory=small).orders().sell
+        assert none is None or not none.any()
 
 
 def test_style_switchers_sell_small_and_buy_large_with_what_came_in(tmp_path: Path) -> None:

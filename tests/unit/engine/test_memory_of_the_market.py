@@ -70,6 +70,16 @@ def flow(group: int, yuan: float) -> Float64:
     return net
 
 
+def test_the_high_is_forgotten_with_its_life(prices: Prices, constants: Setting) -> None:
+    prices.level[:], prices.peak[:] = 0.8, 1.0
+    for _ in range(60 * constants.bars):
+        remember(prices, constants, np.zeros_like(prices.level))
+    np.testing.assert_allclose(np.log(prices.peak / 0.8), np.log(1.0 / 0.8) / np.e)
+    prices.level[:] = 1.5
+    remember(prices, constants, np.zeros_like(prices.level))
+    np.testing.assert_allclose(prices.peak, 1.5)
+
+
 def test_depth_is_lost_at_once_and_comes_back_with_its_life(
     prices: Prices, constants: Setting
 ) -> None:
@@ -134,6 +144,18 @@ def test_size_kernel_falls_with_the_distance_of_log_caps(constants: Setting) -> 
     assert kernel[0, 3] == pytest.approx(0.5 ** (abs(centre[0] - centre[3]) / step))
     ranked = size_kernel(constants, 0.5)
     np.testing.assert_allclose(ranked[0], 0.5 ** np.arange(6.0))
+
+
+def test_a_larger_group_feels_a_smaller_one_by_its_size(constants: Setting) -> None:
+    scenario = constants.scenario
+    sized = replace(scenario, impact=replace(scenario.impact, spill_size=0.5))
+    kernel = size_kernel(replace(constants, scenario=sized), 0.5)
+    held = constants.group_float
+    large, small = int(held.argmax()), int(held.argmin())
+    steps = abs(large - small)
+    assert kernel[large, small] == pytest.approx(0.5**steps * (held[small] / held[large]) ** 0.5)
+    assert kernel[small, large] == pytest.approx(0.5**steps)
+    np.testing.assert_array_equal(np.diag(kernel), 1.0)
 
 
 def test_value_buyers_resist_deepening_until_their_capital_is_used_up(

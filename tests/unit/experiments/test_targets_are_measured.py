@@ -40,6 +40,8 @@ def daily() -> pl.DataFrame:
             "rescue_csi500": [0.0, 0.0, 0.5e9, 0.5e9, 0.0, 0.0, 0.0, 0.0],
             "rescue_csi1000": [0.0, 0.0, 0.5e9, 0.5e9, 0.0, 0.0, 0.0, 0.0],
             "rescue_csi2000": [0.0] * 8,
+            "forced_share_csi500": [0.01, 0.0, 0.0, 0.0] + [0.0] * 4,
+            "compelled_share_csi500": [0.0, 0.02, 0.0, 0.03] + [0.0] * 4,
             "forced_sales": [0.0, 1e9, 5e9, 2e9, 0.0, 0.0, 3e9, 0.0],
         }
     )
@@ -64,6 +66,8 @@ CASES = {
         [100 * abs(np.log(0.95)) / np.sqrt(2), 100 * np.log(1.01) / np.sqrt(2)]),
     "deepest week: from the close before the first session, where five have not passed": (
         target("deepest_week", index="csi500"), [-0.20, -0.10]),
+    "sold by force and at lines in a week": (
+        target("sold_in_a_week", "percent", index="csi500", start=DAYS[0]), [5.0, 0.0]),
     "from before the first session": (
         target("index_return", "percent", index="csi500", start=BEFORE, end=D22), [-20.0, -1.0]),
     "between two sessions": (

@@ -122,6 +122,16 @@ def _deepest_week(sheet: Sheet, target: Target) -> Float64:
     return np.asarray(change[:, sheet.window(target)].min(axis=1))
 
 
+def _sold_in_a_week(sheet: Sheet, target: Target) -> Float64:
+    """Return the most that five sessions in the window sold by force or at a line, over float."""
+    from crowdfall.results.metrics import COMPELLED
+
+    sold = sum(sheet.column(f"{name}_{target.index}") for name in COMPELLED)
+    weeks = np.cumsum(np.asarray(sold)[:, sheet.window(target)], axis=1)
+    weeks[:, WEEK:] -= weeks[:, :-WEEK].copy()
+    return np.asarray(weeks.max(axis=1))
+
+
 def _basis(sheet: Sheet, target: Target) -> Float64:
     place = sheet.place(target, target.day)
     underlying, month = contract_terms(target.contract)
@@ -251,6 +261,7 @@ QUANTITIES: Final = {
     "lowest_close": Quantity(("index", "from"), ("to",), _lowest_close),
     "volatility": Quantity(("index",), ("from", "to"), _volatility),
     "deepest_week": Quantity(("index",), ("from", "to"), _deepest_week),
+    "sold_in_a_week": Quantity(("index",), ("from", "to"), _sold_in_a_week),
     "basis": Quantity(("contract", "date"), (), _basis),
     "basis_annual": Quantity(("contract", "date"), (), _basis_annual),
     "limit_down_share": Quantity(("date",), (), _limit_down_share),
