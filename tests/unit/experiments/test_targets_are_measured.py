@@ -158,6 +158,18 @@ def tables() -> dict[str, pl.DataFrame]:
     return {"agents": agents(), "futures": futures(), "events": events()}
 
 
+def test_a_week_forgets_what_was_sold_before_it() -> None:
+    sold = [0.02, 0.0, 0.0, 0.0, 0.0, 0.03, 0.0, 0.01]
+    days = [date(2024, 1, d) for d in (8, 9, 10, 11, 12, 15, 16, 17)]
+    frame = pl.DataFrame(
+        {"path": [0] * 8, "date": days, "forced_share_csi500": [0.0] * 8,
+         "compelled_share_csi500": sold}
+    )  # fmt: skip
+    asked = target("sold_in_a_week", index="csi500")
+    found = measure_matrix([asked], frame, tables={}, share_csi500=0.25)
+    np.testing.assert_allclose(found, [[0.04]])
+
+
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
 def test_a_quantity_gives_the_number_worked_out_by_hand(case: str) -> None:
     asked, wanted = CASES[case]
